@@ -1,0 +1,90 @@
+# What scripts/demo, scripts/test and scripts/lock share: finding a Python, making a virtual environment, and installing
+# the pinned requirements into it once.  Sourced with bash, from the top folder of the checkout.
+# shellcheck shell=bash
+
+oldest_minor=11
+newest_minor=13
+
+# The caller's own Python settings must not reach into our environments.
+unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# Whether a command is a Python that runs and is new enough.  Running it is the only proof: a pyenv shim is found on
+# PATH whether or not there is a Python behind it.
+runs_as_python() {
+    "$1" -c "import sys; sys.exit(sys.version_info < (3, $oldest_minor))" >/dev/null 2>&1 </dev/null
+}
+
+# Prints the command of python3.MINOR: from PATH, or else the newest that pyenv has installed but not switched on.
+python_of_minor() {
+    local candidate
+    local pyenv="${PYENV_ROOT:-${HOME:-}/.pyenv}/versions"
+    for candidate in "python3.$1" $(ls -d "$pyenv/3.$1".*/bin/python3 2>/dev/null | sort -rV); do
+        if runs_as_python "$candidate"; then
+            printf '%s\n' "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Prints the Python to use where nobody asks for a certain one: $PYTHON, python3, or the oldest that we support.
+default_python() {
+    local minor
+    if [[ -n ${PYTHON:-} ]]; then
+        runs_as_python "$PYTHON" || fail "PYTHON=$PYTHON does not run or is older than 3.$oldest_minor; name another"
+        printf '%s\n' "$PYTHON"
+        return 0
+    fi
+    if runs_as_python python3; then
+        echo python3
+        return 0
+    fi
+    for ((minor = oldest_minor; minor <= newest_minor; minor++)); do
+        python_of_minor "$minor" && return 0
+    done
+    fail "found no Python 3.$oldest_minor or later; install one (Debian: apt-get install python3 python3-venv)"
+}
+
+# make_venv FOLDER PYTHON: leaves a folder that works as it is alone, and replaces one whose Python is gone.
+make_venv() {
+    if runs_as_python "$1/bin/python" && "$1/bin/python" -m pip --version >/dev/null 2>&1; then
+        return 0
+    fi
+    say "  making $1 with $("$2" --version)"
+    "$2" -m venv --clear "$1" >&2 ||
+        fail "could not make a virtual environment; on Debian: apt-get install python3-venv"
+}
+
+# install_pins FOLDER LIST...: the pinned requirements/LIST.txt and this checkout (editable), unless exactly that stands
+# there already.  A stamp in the environment is named by the sum of everything that decides what is installed, so that
+# changed pins are noticed and unchanged ones cost nothing.
+install_pins() {
+    local folder=$1 sum stamp name
+    local -a pins=()
+    shift
+    sum=$({ pwd && cat pyproject.toml requirements/*.txt; } | cksum | tr -d ' ')
+    stamp="$folder/corsproxy-$sum-$(IFS=-; echo "$*")"
+    if [[ -f $stamp ]]; then
+        return 0
+    fi
+    for name in "$@"; do pins+=(--requirement "requirements/$name.txt"); done
+    say "  installing into $folder: ${pins[*]}"
+    find "$folder" -maxdepth 1 -name 'corsproxy-*' ! -name "corsproxy-$sum-*" -delete
+    run_pip "$folder" install --require-hashes --only-binary :all: "${pins[@]}"
+    run_pip "$folder" install --no-deps --no-build-isolation --editable .
+    : >"$stamp"
+}
+
+run_pip() { # run_pip FOLDER ARGUMENT...
+    local folder=$1
+    shift
+    "$folder/bin/python" -m pip --quiet --disable-pip-version-check "$@" >&2 ||
+        fail "  pip could not do it; its message is above"
+}
