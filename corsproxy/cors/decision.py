@@ -1,0 +1,49 @@
+"""The decision: what a policy says of one request, as a value.
+
+It is taken once, by ``Policy``, and read by everything else: the response, the access log, the metrics, the
+explanation.  Nobody decides a second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """One word for what was decided; the same word in logs, metrics and tests."""
+
+    NO_POLICY = "no-policy"  # the rule forwards and adds nothing (policy: none, or upstream_cors: keep)
+    NOT_CORS = "not-cors"  # the request has no Origin header
+    SAME_ORIGIN = "same-origin"  # the page and the API share an origin, so CORS does not apply
+    ALLOWED = "allowed"
+    DENIED_ORIGIN = "denied-origin"
+    PREFLIGHT_ALLOWED = "preflight-allowed"
+    PREFLIGHT_DENIED_ORIGIN = "preflight-denied-origin"
+    PREFLIGHT_DENIED_METHOD = "preflight-denied-method"
+    PREFLIGHT_DENIED_HEADERS = "preflight-denied-headers"
+    PREFLIGHT_DENIED_PRIVATE_NETWORK = "preflight-denied-private-network"
+
+    @property
+    def denied(self) -> bool:
+        """Whether a browser will keep the answer from the page because of the policy."""
+        return "denied" in self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy grants to one request.
+
+    ``lines`` are the header lines to add to the answer, as bytes, each ended by CRLF, without Vary.
+    ``vary`` are the request headers that the answer depends on, for merging with the upstream's own Vary.
+    ``exposes_actual`` asks whoever writes the response to name the response's own headers in
+    Access-Control-Expose-Headers, since ``*`` is literal with credentials
+    (https://fetch.spec.whatwg.org/#http-access-control-expose-headers).
+    ``subject`` is what was denied: the origin, the method, or the header names; b"" when nothing was.
+    """
+
+    outcome: Outcome
+    lines: bytes = b""
+    vary: tuple[bytes, ...] = ()
+    exposes_actual: bool = False
+    subject: bytes = b""
