@@ -1,0 +1,97 @@
+"""The way in: a configuration's text, or a Config built by flags, to what runs.
+
+Rules: everything that is wrong is said at once; nothing runs that has a problem; a warning stops nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from corsproxy.config.addresses import Listen
+from corsproxy.config.document import read_document
+from corsproxy.config.findings import Findings, in_order
+from corsproxy.config.listeners import compile_admin, compile_forwarding, compile_listeners
+from corsproxy.config.model import Config
+from corsproxy.config.policies import Policies
+from corsproxy.config.precedence import build_table, refuse_unreachable
+from corsproxy.config.rules import Context, compile_rule
+from corsproxy.config.table import Rule, RuleTable
+from corsproxy.config.upstreams import Upstreams
+from corsproxy.config.validate import validate
+from corsproxy.config.written import Path
+from corsproxy.errors import InvalidConfig, Problem
+
+__all__ = ["Compiled", "Limits", "Listen", "compile_config", "load_config"]
+
+_PSEUDONYM = "corsproxy"  # in Via
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the listeners, in seconds and bytes; None: no limit."""
+
+    request_head_timeout: float = 10.0
+    request_body_timeout: float | None = 30.0
+    keepalive_timeout: float = 75.0
+    max_request_head: int = 64 * 1024
+    max_request_body: int | None = None
+    max_connections: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A configuration that may run."""
+
+    config: Config  # what was written
+    table: RuleTable
+    listen: tuple[Listen, ...]
+    admin: Listen | None
+    limits: Limits
+    warnings: tuple[Problem, ...] = ()
+
+
+def load_config(text: str, file: str, environment: Mapping[str, str], pseudonym: str = _PSEUDONYM) -> Compiled:
+    """Compile the text of a configuration file.
+
+    ``file`` is the name that problems are reported under, ``environment`` what ``${NAME}`` takes its values from, and
+    ``pseudonym`` this proxy's name in Via.
+
+    Raises InvalidConfig with every problem, in the order of the file.
+    """
+    root, problems = read_document(text, file, environment)
+    if root is None:
+        raise InvalidConfig(in_order(problems))
+    config, mismatches = validate(root, file)
+    return _compile(config, Findings(file, root, [*problems, *mismatches]), pseudonym)
+
+
+def compile_config(config: Config, file: str = "command line", pseudonym: str = _PSEUDONYM) -> Compiled:
+    """Compile a Config that flags were made into; problems name ``file`` and the path of the value.
+
+    Raises InvalidConfig with every problem.
+    """
+    return _compile(config, Findings(file), pseudonym)
+
+
+def _compile(config: Config, findings: Findings, pseudonym: str) -> Compiled:
+    listen = compile_listeners(config, findings)
+    admin = compile_admin(config, listen, findings)
+    forwarding = compile_forwarding(config, pseudonym, findings)
+    rules = _rules(config, findings)
+    table = RuleTable(forwarding) if findings.problems else build_table(rules, forwarding)
+    limits = Limits(**{key: getattr(config.limits, key) for key in type(config.limits).model_fields})
+    return Compiled(config, table, listen, admin, limits, findings.conclude())
+
+
+def _rules(config: Config, findings: Findings) -> list[Rule]:
+    context = Context(Upstreams(config, findings), Policies(config, findings), config.limits, findings)
+    paths: list[Path] = [("rules", index) for index in range(len(config.rules))]
+    compiled = [compile_rule(rule, path, context) for path, rule in zip(paths, config.rules, strict=True)]
+    rules = [(path, rule) for path, rule in zip(paths, compiled, strict=True) if rule and not findings.lost(path)]
+    refuse_unreachable(rules, findings)
+    if not config.rules and not findings.lost(("rules",)) and "rules" not in findings.lost(()):
+        findings.refuse(("rules",), "there are no rules, so nothing would be served; add one")
+    context.upstreams.warn_of_unused()
+    context.policies.warn_of_unused()
+    return [rule for _, rule in rules]
