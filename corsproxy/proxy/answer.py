@@ -1,0 +1,30 @@
+"""The proxy's own answer as bytes: short, readable, and with the CORS lines that let an allowed page read it.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from corsproxy.http.answers import ANSWER_LINES, REASONS, body_for
+from corsproxy.proxy.framing import NO_BODY
+from corsproxy.proxy.plan import Answer
+from corsproxy.proxy.response import Delivery, connection_lines, cors_lines
+
+
+def answer_bytes(
+    answer: Answer, accept: Sequence[bytes], *, method: bytes, version: bytes, closes: bool, date: bytes
+) -> bytes:
+    """Head and body; ``accept`` are the request's Accept values, ``date`` is the current IMF-fixdate."""
+    own = answer.own
+    lines = [b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (own.status, REASONS[own.status], date), own.headers]
+    body = b""
+    if own.detail:
+        media_type, body = body_for(own, accept)
+        lines.append(b"Content-Type: %b\r\nContent-Length: %d\r\n" % (media_type, len(body)))
+        lines.append(ANSWER_LINES)
+    elif own.status != 204:  # RFC 9110 8.6: a 204 has no Content-Length
+        lines.append(b"Content-Length: 0\r\n")
+    lines.append(cors_lines(answer.decision, None, set()))
+    lines.append(connection_lines(Delivery(NO_BODY, closes, version)))
+    if method != b"HEAD":
+        lines.append(body)
+    return b"".join(lines)

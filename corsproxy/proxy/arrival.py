@@ -1,0 +1,138 @@
+"""One request as the listener received it, in the shape that aiohttp's RequestHandler handles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from aiohttp import StreamReader
+from aiohttp.http_parser import RawRequestMessage
+
+from corsproxy.http.answers import OwnAnswer
+from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.request import Client, Fields, RequestHead
+
+# What stands for the head of a request that could not be read.
+NO_HEAD = RequestHead(b"", b"", b"1.1", Fields(()))
+
+
+class Flow(Protocol):
+    """Whoever writes to the client, and must stop while it takes no more."""
+
+    def pause(self) -> None:
+        """The client takes no more for now."""
+
+    def resume(self) -> None:
+        """The client takes more again."""
+
+
+class RawFlow(Flow, Protocol):
+    """Whoever takes the client's bytes once HTTP has ended on its connection."""
+
+    def data(self, data: bytes) -> None:
+        """The client sent something."""
+
+
+class ClientConnection(Protocol):
+    """A client's connection, as far as a request on it needs it."""
+
+    transport: asyncio.Transport | None
+    client: Client
+    refusal: OwnAnswer | None
+    finishing: bool
+
+    def follow(self, flow: Flow | None) -> None:
+        """Tell ``flow`` from now on when to pause."""
+
+    def switch(self, raw: RawFlow) -> None:
+        """Hand over every byte from now on."""
+
+
+class Arrival:
+    """A request, and the client's connection as far as the walk may use it.
+
+    ``refusal`` is the answer that it gets whatever the rule table says: the connection is one too many, its head is too
+    large or could not be read.  In the last case ``head`` is NO_HEAD, and nobody knows which rule it was meant for.
+    """
+
+    __slots__ = ("_task", "_wants_keep_alive", "client", "downstream", "exchange", "head", "payload", "refusal")
+
+    def __init__(
+        self, head: RequestHead, payload: StreamReader, downstream: ClientConnection, *, keep_alive: bool
+    ) -> None:
+        self.head = head
+        self.payload = payload
+        self.downstream = downstream
+        self.client = downstream.client
+        self.refusal: OwnAnswer | None = downstream.refusal
+        self._wants_keep_alive = keep_alive
+        self.exchange = Exchange(
+            client=self.client.peer or "",
+            method=head.method,
+            target=head.target,
+            host=head.fields.first(b"host"),
+            origin=head.fields.first(b"origin"),
+            scheme="https" if self.client.tls else "http",
+            websocket=head.fields.first(b"upgrade").lower() == b"websocket",
+        )
+
+    @property
+    def accept(self) -> Sequence[bytes]:
+        """The values of the Accept lines."""
+        return self.head.fields.all(b"accept")
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """The client's transport; raises ConnectionResetError when the client has gone."""
+        transport = self.downstream.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError
+        return transport
+
+    def closes(self) -> bool:
+        """Whether the connection ends with this exchange, as far as is known now.
+
+        A request whose body has not arrived whole ends it: the rest would have to be read before the next request.
+        """
+        return not self._wants_keep_alive or not self.payload.is_eof() or self.downstream.finishing
+
+    def half_close(self) -> None:
+        """Say at once that nothing more comes, while aiohttp still reads and discards for a while.
+
+        To close while the client sends would reset the connection, and the answer with it
+        (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+        """
+        transport = self.downstream.transport
+        if transport is not None and not transport.is_closing() and transport.can_write_eof():
+            transport.write_eof()
+
+    # what aiohttp's RequestHandler asks of a request
+
+    def _finish(self) -> None:
+        pass
+
+    def _cancel(self, error: BaseException) -> None:
+        self.payload.set_exception(error)
+
+
+def read_head(message: RawRequestMessage, method: bytes | None = None) -> RequestHead:
+    """The head that aiohttp's parser read, byte for byte; ``method`` is the true one where the parser saw another."""
+    version = b"%d.%d" % (message.version.major, message.version.minor)
+    target = message.path.encode("utf-8", "surrogateescape")
+    return RequestHead(method or message.method.encode(), target, version, Fields(message.raw_headers))
+
+
+class Written:
+    """What aiohttp gets as a response: it has been written already; only whether to go on is left to say."""
+
+    __slots__ = ("keep_alive",)
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+
+    async def prepare(self, request: object) -> None:
+        """Nothing is left to prepare."""
+
+    async def write_eof(self) -> None:
+        """Nothing is left to write."""

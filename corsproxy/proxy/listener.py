@@ -1,0 +1,341 @@
+"""The listener: aiohttp's server, parser, limits and keep-alive; everything that touches aiohttp's internals is here.
+
+What aiohttp leaves to its applications is added: a time limit for the head, a limit of connections, its own errors
+answered in this proxy's words, flow control handed to whoever relays, and raw bytes after an upgrade.
+
+The file is longer than the others so that what an upgrade of aiohttp may break stands in one place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpProcessingError, HttpRequestParser, RawRequestMessage
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _ErrInfo
+
+from corsproxy.http.answers import OwnAnswer
+from corsproxy.http.fields import is_token
+from corsproxy.proxy.alarm import Alarm
+from corsproxy.proxy.arrival import NO_HEAD, Arrival, Flow, RawFlow, Written, read_head
+from corsproxy.proxy.framing_budget import FramingBudget
+from corsproxy.proxy.request import Client
+from corsproxy.proxy.sockets import peer_has_gone
+from corsproxy.proxy.upstream import WRITE_BUFFER
+
+if TYPE_CHECKING:
+    from corsproxy.config.load import Limits
+
+# Beyond this many times max_connections a connection is closed unread; up to it, its request is read and refused with
+# an answer that the page can read.
+_HARD_LIMIT: Final = 2
+
+# Bytes of chunk framing and trailers that a request may have on top of what its content explains.  What aiohttp holds
+# back unparsed, while the upstream is slow, counts until it is parsed: one read of the loop, at most 256 KiB.
+_FRAMING: Final = 512 * 1024
+
+_PRESENCE_INTERVAL: Final = 1.0  # seconds between two looks at a client that is not read from
+
+
+class Downstream(RequestHandler):
+    """A client's connection."""
+
+    __slots__ = (
+        "_body",
+        "_budget",
+        "_flow",
+        "_head_bytes",
+        "_late_head",
+        "_limits",
+        "_presence",
+        "_raw",
+        "_recent",
+        "client",
+        "finishing",
+        "refusal",
+        "served",
+    )
+
+    def __init__(self, manager: Listener, limits: Limits, **options: Any) -> None:  # noqa: ANN401  # aiohttp's own
+        super().__init__(manager, **options)
+        self.client = Client(None, tls=False)
+        self.refusal: OwnAnswer | None = None  # why every request on this connection is refused
+        self.served = 0  # requests answered, after which another may come
+        self.finishing = False  # no further request is taken
+        self._limits = limits
+        self._flow: Flow | None = None
+        self._raw: RawFlow | None = None
+        self._late_head = Alarm(self._loop, limits.request_head_timeout, self._head_is_late)
+        self._head_bytes = 0
+        self._recent = b""  # what was read last before a request
+        self._body: StreamReader | None = None  # of the request under way, when it is chunked
+        self._budget = FramingBudget(_FRAMING)
+        self._presence = Alarm(self._loop, _PRESENCE_INTERVAL, self._check_presence)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a whole head has arrived that has not been answered, or that was the connection's last."""
+        return self._request_count > self.served
+
+    def arrived(self, message: RawRequestMessage, payload: StreamReader) -> Arrival:
+        """A request, refused at once where its head is larger than allowed: the parser limits single lines only."""
+        arrival = Arrival(read_head(message), payload, self, keep_alive=not message.should_close)
+        if message.chunked and not payload.is_eof():
+            self._body, self._budget = payload, FramingBudget(_FRAMING)
+        if sum(len(name) + len(value) + 4 for name, value in message.raw_headers) > self._limits.max_request_head:
+            arrival.refusal = OwnAnswer(431, "the head is too large")
+        return arrival
+
+    def answered(self) -> None:
+        """A request has been answered, and another may come."""
+        self.served += 1
+        self._recent = b""  # an idle connection holds nothing
+
+    def follow(self, flow: Flow | None) -> None:
+        """Tell ``flow`` from now on when to pause."""
+        self._flow = flow
+        if flow is not None and self.writing_paused:
+            flow.pause()
+
+    def switch(self, raw: RawFlow) -> None:
+        """HTTP has ended here: every byte from now on, and what came behind the request, goes to ``raw``."""
+        self._raw = raw
+        self.follow(raw)
+        tail, self._message_tail = self._message_tail, b""
+        if tail:
+            raw.data(tail)
+
+    def finish(self) -> asyncio.Task[None] | None:
+        """End the connection after the exchange under way, which the result waits for; at once when there is none."""
+        self.finishing = True
+        if self.busy:
+            return self._task_handler
+        self.force_close()
+        return None
+
+    def break_off(self) -> None:
+        """End the connection now."""
+        if self._task_handler is not None:
+            self._task_handler.cancel()
+        if self.transport is not None:
+            self.transport.abort()
+
+    # what the loop tells it
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connected."""
+        manager = cast("Listener", self._manager)
+        peer = transport.get_extra_info("peername")
+        tls = transport.get_extra_info("sslcontext") is not None
+        self.client = Client(peer[0] if isinstance(peer, tuple) else None, tls)
+        cast("asyncio.Transport", transport).set_write_buffer_limits(high=WRITE_BUFFER)
+        super().connection_made(transport)
+        taken, limit = len(manager.connections), self._limits.max_connections
+        if taken > _HARD_LIMIT * limit:
+            self.force_close()
+        elif taken > limit:
+            self.refusal = OwnAnswer(503, "the proxy has as many connections as it is allowed")
+        self._late_head.set()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client is gone."""
+        self._late_head.clear()
+        self._presence.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """The client sent something."""
+        if self._raw is not None:
+            self._raw.data(data)
+            return
+        if not self.busy:
+            self._recent = data
+        body = self._body
+        if body is None:
+            super().data_received(data)
+        else:
+            before = body.total_bytes
+            super().data_received(data)
+            self._weigh(body, len(data), body.total_bytes - before)
+        if self.busy:
+            self._head_bytes = 0
+            self._late_head.clear()
+        elif not self._force_close:
+            self._head_bytes += len(data)
+            self._late_head.set()
+            if self._head_bytes > self._limits.max_request_head:
+                self._refuse(OwnAnswer(431, f"the head is larger than {self._limits.max_request_head} bytes"))
+
+    def pause_writing(self) -> None:
+        """The client takes no more for now."""
+        super().pause_writing()
+        if self._flow is not None:
+            self._flow.pause()
+
+    def resume_writing(self) -> None:
+        """The client takes more again."""
+        super().resume_writing()
+        if self._flow is not None:
+            self._flow.resume()
+
+    def _weigh(self, body: StreamReader, received: int, content: int) -> None:
+        """Bound what a chunked body brings besides its content: extensions and trailers, which the parser skips."""
+        if body.is_eof():
+            self._body = None
+        elif not self._budget.spend(received, content):
+            body.set_exception(RequestPayloadError("the chunks are nearly all framing, or the trailers do not end"))
+            self._body = None
+
+    # a client that is not read from
+
+    def _pause_transport_reading(self) -> None:
+        super()._pause_transport_reading()
+        self._presence.set()
+
+    def _resume_transport_reading(self) -> None:
+        super()._resume_transport_reading()
+        self._presence.clear()
+
+    def _check_presence(self) -> None:
+        """While its bytes are held back, a client that leaves is noticed by looking; its request must end with it."""
+        if self.transport is None:
+            return
+        if peer_has_gone(self.transport):
+            self.transport.abort()
+        else:
+            self._presence.set()
+
+    # what is no request
+
+    def _head_is_late(self) -> None:
+        if self._head_bytes:
+            self._refuse(OwnAnswer(408, "the head of the request did not arrive in time"))
+        else:
+            self.force_close()  # a silent connection: there is no request to answer
+
+    def _refuse(self, own: OwnAnswer) -> None:
+        """Answer what never became a request, in its turn, and read no more."""
+        self._messages.append((_ErrInfo(own.status, _Refused(own), own.detail), EMPTY_PAYLOAD))
+        self._request_count += 1
+        self._close = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[Any], Awaitable[web.StreamResponse]]:
+        """What the parser refuses goes the way of every request, so that it has its answer, its record and its log.
+
+        aiohttp's own handler would answer in its own words, without CORS, and log a traceback for each.
+        """
+
+        async def handler(unread: Arrival) -> web.StreamResponse:
+            arrival = self._reread() if isinstance(err_info.exc, BadHttpMethod) else None
+            if arrival is None:
+                arrival, unread.refusal = unread, _own_answer(err_info.exc)
+            return await cast("Listener", self._manager).respond(arrival)
+
+        return handler
+
+    def _reread(self) -> Arrival | None:
+        """The request whose method the parser does not know, so that an allowed page can read why it is refused.
+
+        llhttp knows a list of methods, in upper case; a page that asks for "patch" is the usual case.
+        """
+        method, _, rest = self._recent.partition(b" ")
+        parser = HttpRequestParser(self, self._loop, 2**16, max_field_size=self.max_field_size)
+        try:
+            messages, _, _ = parser.feed_data(b"GET " + rest)
+        except HttpProcessingError:
+            return None
+        if not messages or not is_token(method):
+            return None
+        arrival = Arrival(read_head(messages[0][0], method), EMPTY_PAYLOAD, self, keep_alive=False)
+        arrival.refusal = _UNKNOWN_METHOD
+        return arrival
+
+
+_UNKNOWN_METHOD: Final = OwnAnswer(501, "the method is not known here; methods are case-sensitive, so ask for PATCH")
+
+
+class _Refused(Exception):
+    """Why a connection is refused."""
+
+    def __init__(self, own: OwnAnswer) -> None:
+        super().__init__(own.detail)
+        self.own = own
+
+
+def _own_answer(error: BaseException) -> OwnAnswer:
+    """What the client is told of a head that could not be read."""
+    if isinstance(error, _Refused):
+        return error.own
+    if isinstance(error, LineTooLong) or "Too many headers" in str(error):
+        return OwnAnswer(431, "the head is too large")
+    return OwnAnswer(400, "the request is malformed")
+
+
+class Listener(web.Server):
+    """Makes a Downstream for each connection, and hands each request to ``handle``, which says whether to go on."""
+
+    def __init__(self, handle: Callable[[Arrival], Awaitable[bool]], limits: Limits) -> None:
+        super().__init__(cast("Any", self.respond), request_factory=cast("Any", _arrival), handler_cancellation=True)
+        self._handle = handle
+        self._limits = limits
+
+    async def respond(self, arrival: Arrival) -> web.StreamResponse:
+        """Handle one request; it is written when this returns."""
+        try:
+            keep_alive = await self._handle(arrival)
+        except ConnectionResetError:  # the client left; aiohttp would log that as a bug of its application
+            cast("Downstream", arrival.downstream).force_close()
+            return cast("web.StreamResponse", Written(keep_alive=False))
+        if keep_alive:
+            cast("Downstream", arrival.downstream).answered()
+        elif arrival.payload.exception() is not None:
+            cast("Downstream", arrival.downstream).force_close()  # what still comes is no body; the answer leaves first
+        elif not arrival.payload.is_eof():
+            arrival.half_close()
+        return cast("web.StreamResponse", Written(keep_alive=keep_alive))
+
+    def __call__(self) -> RequestHandler:
+        """A protocol for a new connection, as the loop asks for it."""
+        limits = self._limits
+        return Downstream(
+            self,
+            limits,
+            loop=self._loop,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=limits.keepalive_timeout,
+            max_line_size=limits.max_request_head,
+            max_field_size=limits.max_request_head,
+            max_headers=limits.max_request_head // 4,  # the shortest line is "a:" CRLF; the size is the limit
+        )
+
+    async def drain(self, seconds: float) -> None:
+        """Close idle connections now, the others after their exchange, and break off what takes longer."""
+        busy = [task for connection in self._downstreams() if (task := connection.finish()) is not None]
+        if busy and seconds > 0:
+            await asyncio.wait(busy, timeout=seconds)
+        for connection in self._downstreams():
+            connection.break_off()
+        await asyncio.gather(*busy, return_exceptions=True)
+
+    def _downstreams(self) -> list[Downstream]:
+        return cast("list[Downstream]", self.connections)
+
+
+def _arrival(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: Downstream,
+    writer: AbstractStreamWriter,  # noqa: ARG001  # aiohttp's signature
+    task: object,  # noqa: ARG001
+) -> Arrival:
+    if message is ERROR:
+        return Arrival(NO_HEAD, payload, protocol, keep_alive=False)
+    return protocol.arrived(message, payload)

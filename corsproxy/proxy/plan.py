@@ -1,0 +1,229 @@
+"""The plan: what is to be done with a request head, decided in one place before a byte is sent.
+
+``plan(table, head, client)`` is a pure function.  It finds the rule, takes the policy's decision, and either holds the
+proxy's own answer or everything that the upstream leg needs.  Order matters: the rule and the decision come first, so
+that every refusal after them carries the CORS lines which let an allowed page read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from corsproxy.config.table import Rule, RuleTable
+from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.cors.policy import Policy
+from corsproxy.errors import MalformedRequest
+from corsproxy.http.answers import OwnAnswer, quoted
+from corsproxy.http.target import Target, forward_path, parse_host, parse_target
+from corsproxy.proxy.framing import Framing, Kind, request_framing
+from corsproxy.proxy.request import Client, RequestHead
+from corsproxy.proxy.request_lines import hop_lines, request_lines
+from corsproxy.proxy.words import denial
+
+NO_POLICY: Final = Decision(Outcome.NO_POLICY)
+
+# Methods whose request may be sent again when the first attempt brought no answer
+# (https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2).
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+
+# They would reflect cookies and credentials to the page.
+_REFUSED_METHODS = frozenset({b"TRACE", b"TRACK"})
+_ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The proxy's own answer: nothing is sent upstream."""
+
+    own: OwnAnswer
+    decision: Decision
+    rule: Rule | None = None
+    closes: bool = False  # the connection's framing is in doubt
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self.own.status
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """What the upstream leg needs to send the request, and to bring the answer back."""
+
+    rule: Rule
+    decision: Decision
+    method: bytes
+    target: bytes  # as the upstream sees it
+    authority: bytes  # what the client addressed, checked; b"" in HTTP/1.0 without Host
+    host: bytes | None  # the Host to send; None: the endpoint's own authority
+    lines: bytes  # every other header line, each ended by CRLF
+    framing: Framing
+    upgrade: bytes  # b"websocket" or b""
+    expects_continue: bool
+
+    def head(self, authority: bytes) -> bytes:
+        """The request head as bytes, for an endpoint that is addressed by ``authority``."""
+        host = authority if self.host is None else self.host
+        return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (self.method, self.target, host, self.lines)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether nothing can be done twice by sending this request again."""
+        return self.method in _IDEMPOTENT and self.framing.kind is Kind.NONE and not self.upgrade
+
+
+class Arrived(NamedTuple):
+    """A request head, read: what was addressed, and by whom."""
+
+    head: RequestHead
+    client: Client
+    target: Target
+    host: str  # for the look-up: lower case, no port
+    authority: bytes  # as the client wrote it
+
+
+def plan(table: RuleTable, head: RequestHead, client: Client) -> Answer | Forward:
+    """Judge a request head against the table.  Never raises: what is malformed has its answer too."""
+    if head.target == b"*" or head.method == b"CONNECT":
+        return _about_the_proxy(head)
+    try:
+        arrived = _read(head, client)
+        rule = _find(table, arrived)
+    except MalformedRequest as error:
+        return Answer(OwnAnswer(error.status, str(error)), NO_POLICY, closes=error.status == 400)
+    decision = _decide(table, rule, arrived)
+    try:
+        return _refusal(table, rule, decision, arrived) or _forward(table, rule, decision, arrived)
+    except MalformedRequest as error:
+        return Answer(OwnAnswer(error.status, str(error)), decision, rule, closes=True)
+
+
+def _about_the_proxy(head: RequestHead) -> Answer:
+    """A target that is no path concerns the proxy itself, since no rule can match it."""
+    if head.method == b"CONNECT":
+        return Answer(OwnAnswer(405, "this proxy opens no tunnels", _ALLOW), NO_POLICY, closes=True)
+    if head.method == b"OPTIONS":  # https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7-5
+        return Answer(OwnAnswer(204, "", _ALLOW), NO_POLICY)
+    return Answer(OwnAnswer(400, "the target * belongs to OPTIONS alone"), NO_POLICY, closes=True)
+
+
+def _read(head: RequestHead, client: Client) -> Arrived:
+    """Who was addressed: exactly one Host line in HTTP/1.1, none needed in HTTP/1.0.
+
+    The authority of an absolute target takes its place (https://www.rfc-editor.org/rfc/rfc9112#section-3.2).
+    """
+    target = parse_target(head.target)
+    hosts = head.fields.all(b"host")
+    if len(hosts) > 1 or (not hosts and head.version != b"1.0"):
+        raise MalformedRequest(400, "a request needs exactly one host line")
+    host, authority = parse_host(hosts[0]) if hosts else ("", b"")
+    if target.authority is not None:
+        host, authority = parse_host(target.authority)
+    return Arrived(head, client, target, host, authority)
+
+
+def _find(table: RuleTable, arrived: Arrived) -> Rule:
+    """The rule that is meant; raises MalformedRequest where there is none, or two servers might see two."""
+    target = arrived.target
+    rule = table.find(arrived.host, target.key)
+    if target.lenient != target.key and table.find(arrived.host, target.lenient) is not rule:
+        raise MalformedRequest(400, "servers read this path in different ways; spell it plainly")
+    if rule is not None:
+        return rule
+    if table.serves(arrived.host):
+        raise MalformedRequest(404, f"no rule matches the path {quoted(target.path)}")
+    # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20; on a loopback listener it also ends DNS rebinding.
+    raise MalformedRequest(421, f"no rule serves the host {quoted(arrived.authority)}")
+
+
+def _decide(table: RuleTable, rule: Rule, arrived: Arrived) -> Decision:
+    """The policy's decision; the client's own Origin is judged, whatever the upstream will see."""
+    policy, fields = rule.policy, arrived.head.fields
+    if policy is None:
+        return NO_POLICY
+    origins = fields.all(b"origin")
+    methods = fields.all(b"access-control-request-method")
+    if arrived.head.method == b"OPTIONS" and origins and methods:
+        # https://fetch.spec.whatwg.org/#cors-preflight-request; any other OPTIONS is an ordinary request.
+        private = fields.all(b"access-control-request-private-network") == [b"true"]
+        origin = origins[0] if len(origins) == 1 else b""  # two Origin lines: nobody's
+        return policy.judge_preflight(origin, methods, fields.all(b"access-control-request-headers"), private)
+    decision = policy.judge_actual(origins)
+    if decision.outcome is Outcome.DENIED_ORIGIN and _same_origin(table, arrived):
+        return replace(decision, outcome=Outcome.SAME_ORIGIN, subject=b"")
+    return decision
+
+
+def _same_origin(table: RuleTable, arrived: Arrived) -> bool:
+    """Whether the page and the API share an origin, so that its unlisted Origin is nothing to refuse.
+
+    Sec-Fetch-Site is set by the browser and cannot be forged by a page
+    (https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header); without it the origin is compared with the host that
+    the client addressed, in the scheme as far as it is known.
+    """
+    fields, client = arrived.head.fields, arrived.client
+    if fields.all(b"sec-fetch-site") == [b"same-origin"]:
+        return True
+    scheme = table.forwarding.scheme(client.peer, client.tls, fields.forwarded)
+    own = f"{scheme}://".encode() + arrived.authority.lower()
+    return bool(arrived.authority) and fields.all(b"origin") == [own]
+
+
+def _refusal(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived) -> Answer | None:
+    """The proxy's own answer where there is one to give, or None when the request goes on."""
+    policy, outcome, head = rule.policy, decision.outcome, arrived.head
+    if policy is not None and outcome is Outcome.PREFLIGHT_ALLOWED:
+        return Answer(OwnAnswer(policy.preflight_status, ""), decision, rule)
+    if policy is not None and outcome.denied and (outcome is not Outcome.DENIED_ORIGIN or _rejects(policy, arrived)):
+        return Answer(OwnAnswer(403, denial(decision, rule)), decision, rule)
+    if head.version not in {b"1.0", b"1.1"}:
+        return Answer(OwnAnswer(505, "this proxy speaks HTTP/1.1"), decision, rule, closes=True)
+    if head.method in _REFUSED_METHODS:
+        return Answer(OwnAnswer(405, f"{head.method.decode()} is not forwarded", _ALLOW), decision, rule)
+    if table.forwarding.loops(head.fields.all(b"via")):
+        return Answer(OwnAnswer(508, "the request came back to this proxy; an upstream points at it"), decision, rule)
+    return None
+
+
+def _rejects(policy: Policy, arrived: Arrived) -> bool:
+    """Whether a denied actual request ends here.
+
+    By default it is forwarded and its answer stripped, as a browser would do without a proxy.  A WebSocket handshake
+    is different: no browser applies CORS to it (https://websockets.spec.whatwg.org/#opening-handshake), so what passes
+    here is readable by the page.
+    """
+    return policy.on_denied == "reject" or bool(arrived.head.fields.upgrade())
+
+
+def _forward(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived) -> Answer | Forward:
+    head, fields = arrived.head, arrived.head.fields
+    framing = request_framing(head.version, fields.all(b"transfer-encoding"), fields.all(b"content-length"))
+    if rule.max_request_body is not None and framing.length > rule.max_request_body:
+        limit = f"the body is larger than the {rule.max_request_body} bytes that the rule allows"
+        return Answer(OwnAnswer(413, limit), decision, rule, closes=True)
+    expects_continue = _expects_continue(head)
+    upgrade = fields.upgrade() if head.version == b"1.1" and head.method == b"GET" else b""
+    return Forward(
+        rule=rule,
+        decision=decision,
+        method=head.method,
+        target=forward_path(arrived.target, rule.strip, rule.upstream.base),
+        authority=arrived.authority,
+        host=arrived.authority if rule.forward_host == b"" else rule.forward_host,
+        lines=request_lines(table.forwarding, rule, decision, arrived.client, arrived.authority, fields, head.version)
+        + hop_lines(framing, upgrade, expects_continue, fields.wants_trailers()),
+        framing=framing,
+        upgrade=upgrade,
+        expects_continue=expects_continue,
+    )
+
+
+def _expects_continue(head: RequestHead) -> bool:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1: the one expectation there is; HTTP/1.0 cannot have it."""
+    expectations = head.fields.all(b"expect")
+    if not expectations or head.version == b"1.0":
+        return False
+    if [value.lower() for value in expectations] != [b"100-continue"]:
+        raise MalformedRequest(417, "an expectation other than 100-continue")
+    return True

@@ -1,0 +1,278 @@
+"""Reading an upstream's response: bytes in, events out, no socket in sight.
+
+llhttp, at its strictest, judges the head and the chunks; what it does not forbid and this proxy does stands here and in
+``framing``.  A body of known length is counted and passed on as it came, without another look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, Final, Protocol
+
+import httptools
+
+from corsproxy.errors import ConnectionLost, MalformedResponse
+from corsproxy.http.fields import connection_options, is_field_value
+from corsproxy.proxy.framing import CHUNKED, NO_BODY, Framing, Kind, response_framing
+from corsproxy.proxy.framing_budget import FramingBudget
+from corsproxy.proxy.response import Field, ResponseHead
+
+MAX_HEAD: Final = 256 * 1024  # bytes; Chromium itself gives up between 255 and 300 KB
+_MAX_INTERIM: Final = 32  # 1xx heads before the answer; more is a flood
+
+
+class Sink(Protocol):
+    """Who is told what the upstream answered, in this order."""
+
+    def interim(self, head: ResponseHead) -> None:
+        """A 1xx came; there may be several, or none."""
+
+    def head(self, head: ResponseHead, framing: Framing) -> None:
+        """The final response begins."""
+
+    def body(self, piece: bytes) -> None:
+        """Some of the body, without transfer coding."""
+
+    def end(self, trailers: Sequence[Field]) -> None:
+        """The response is whole."""
+
+    def switched(self, head: ResponseHead, rest: bytes) -> None:
+        """The upstream agreed to the upgrade; ``rest`` are its first bytes in the new protocol."""
+
+
+class _State(Enum):
+    HEAD = "head"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+    DONE = "done"
+
+
+class ResponseReader:
+    """Reads the one response to one request.
+
+    ``feed`` and ``eof`` raise MalformedResponse or ConnectionLost; the connection is of no use afterwards.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_buffer",
+        "_interims",
+        "_method",
+        "_parser",
+        "_remaining",
+        "_sink",
+        "_state",
+        "_upgrade",
+        "reusable",
+    )
+
+    def __init__(self, sink: Sink, method: bytes, *, upgrade: bytes = b"") -> None:
+        self._sink = sink
+        self._method = method
+        self._upgrade = upgrade
+        self._state = _State.HEAD
+        self._buffer = b""
+        self._interims = 0
+        self._remaining = 0
+        self._budget = FramingBudget(MAX_HEAD)
+        self._parser: _MessageParser | None = None
+        self.reusable = False  # whether the connection may serve another request; known when done
+
+    @property
+    def done(self) -> bool:
+        """Whether the response is whole (or HTTP has ended by an upgrade)."""
+        return self._state is _State.DONE
+
+    @property
+    def begun(self) -> bool:
+        """Whether the head of the final response has come."""
+        return self._state is not _State.HEAD
+
+    def feed(self, data: bytes) -> None:
+        """Take what the upstream sent."""
+        if self._state is _State.LENGTH:
+            self._feed_length(data)
+        elif self._state is _State.HEAD:
+            self._feed_head(data)
+        elif self._state is _State.CHUNKED:
+            self._feed_chunked(data)
+        elif self._state is _State.CLOSE:
+            self._sink.body(data)
+        else:  # bytes after the end belong to nobody, and must never reach the next response
+            self.reusable = False
+
+    def eof(self) -> None:
+        """The upstream closed its side."""
+        self.reusable = False
+        if self._state is _State.CLOSE:
+            self._state = _State.DONE
+            self._sink.end(())
+        elif self._state is _State.HEAD:
+            raise ConnectionLost("it closed the connection without an answer")
+        elif self._state is not _State.DONE:
+            raise ConnectionLost("it closed the connection in the middle of its answer")
+
+    def _feed_head(self, data: bytes) -> None:
+        buffer = self._buffer + data if self._buffer else data
+        while True:
+            end = buffer.find(b"\r\n\r\n") + 4
+            if not b"HTTP/1.".startswith(buffer[:7]):
+                raise MalformedResponse("it does not speak HTTP/1")
+            if end < 4:  # find() said -1
+                self._keep(buffer)
+                return
+            if end > MAX_HEAD:
+                raise MalformedResponse(f"its head is larger than {MAX_HEAD} bytes")
+            parser = _MessageParser(buffer[:end])
+            rest = buffer[end:]
+            if not self._interim(parser.head):
+                self._begin(parser, rest)
+                return
+            buffer = rest
+
+    def _keep(self, buffer: bytes) -> None:
+        """An unfinished head waits for more, within bounds."""
+        if len(buffer) > MAX_HEAD:
+            raise MalformedResponse(f"its head is larger than {MAX_HEAD} bytes")
+        self._buffer = buffer
+
+    def _interim(self, head: ResponseHead) -> bool:
+        if head.status >= 200 or head.status == 101:  # RFC 9110 15.2
+            return False
+        self._interims += 1
+        if self._interims > _MAX_INTERIM:
+            raise MalformedResponse(f"it sent more than {_MAX_INTERIM} interim responses")
+        self._sink.interim(head)
+        return True
+
+    def _begin(self, parser: _MessageParser, rest: bytes) -> None:
+        head = parser.head
+        if head.status == 101:  # RFC 9110 15.2.2
+            self._switch(head, rest)
+            return
+        codings, lengths = head.all(b"transfer-encoding"), head.all(b"content-length")
+        framing = response_framing(self._method, head.version, head.status, codings, lengths)
+        self.reusable = _persists(head) and framing.kind is not Kind.CLOSE
+        self._sink.head(head, framing)
+        if framing is NO_BODY or framing == (Kind.LENGTH, 0):
+            self._finish(())
+        elif framing is CHUNKED:
+            self._state, self._parser = _State.CHUNKED, parser
+        elif framing.kind is Kind.LENGTH:
+            self._state, self._remaining = _State.LENGTH, framing.length
+        else:
+            self._state = _State.CLOSE
+        if rest:
+            self.feed(rest)
+
+    def _switch(self, head: ResponseHead, rest: bytes) -> None:
+        protocols = [value.strip().lower() for value in head.all(b"upgrade")]
+        if not self._upgrade or protocols != [self._upgrade]:
+            raise MalformedResponse("it switched to a protocol that nobody asked for")
+        self._state = _State.DONE
+        self._sink.switched(head, rest)
+
+    def _feed_length(self, data: bytes) -> None:
+        self._remaining -= len(data)
+        if self._remaining > 0:
+            self._sink.body(data)
+            return
+        if self._remaining < 0:
+            data, self.reusable = data[: self._remaining], False
+        self._sink.body(data)
+        self._finish(())
+
+    def _feed_chunked(self, data: bytes) -> None:
+        parser = self._parser
+        if parser is None:  # pragma: no cover  # the state says that there is one
+            raise AssertionError
+        parser.feed(data)
+        pieces = parser.take_pieces()
+        for piece in pieces:
+            self._sink.body(piece)
+        if not self._budget.spend(len(data), sum(map(len, pieces))):
+            raise MalformedResponse("its chunks are nearly all framing, or its trailers do not end")
+        if parser.complete:
+            self.reusable = self.reusable and not parser.overrun
+            self._finish(parser.trailers)
+
+    def _finish(self, trailers: Sequence[Field]) -> None:
+        self._state = _State.DONE
+        self._parser = None
+        self._sink.end(trailers)
+
+
+def _persists(head: ResponseHead) -> bool:
+    """https://www.rfc-editor.org/rfc/rfc9112#section-9.3."""
+    options = connection_options(head.all(b"connection"))
+    return b"close" not in options and (head.version == b"1.1" or b"keep-alive" in options)
+
+
+class _MessageParser:
+    """One response through llhttp: the head at once, then chunks as they come.  httptools' errors end here."""
+
+    def __init__(self, head: bytes) -> None:
+        self._reason = b""
+        self._fields: list[Field] = []
+        self._pieces: list[bytes] = []
+        self.complete = False
+        self.overrun = False
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self.feed(head)
+        self.head = self._checked()
+        self.trailers: list[Field] = []
+        self._fields = self.trailers
+        self.complete = False
+
+    def feed(self, data: bytes) -> None:
+        """Raises MalformedResponse."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return
+        except httptools.HttpParserError as error:
+            if self.complete:  # llhttp's complaint is about bytes after the end
+                self.overrun = True
+                return
+            raise MalformedResponse("its bytes are no HTTP response", str(error)) from None
+
+    def take_pieces(self) -> list[bytes]:
+        """The pieces of the body since the last call."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def _checked(self) -> ResponseHead:
+        """What llhttp lets through and this proxy does not."""
+        version = self._parser.get_http_version().encode()
+        status = self._parser.get_status_code()
+        if version not in {b"1.0", b"1.1"}:
+            raise MalformedResponse("it does not speak HTTP/1")
+        if status < 100:  # RFC 9110 15
+            raise MalformedResponse(f"its status is {status:03}")
+        if not is_field_value(self._reason):
+            raise MalformedResponse("its reason phrase holds control bytes")
+        return ResponseHead(
+            version, status, self._reason, [(name, value.rstrip(b" \t")) for name, value in self._fields]
+        )
+
+    # httptools' callbacks
+
+    def on_message_begin(self) -> None:
+        self.overrun = self.complete
+
+    def on_status(self, reason: bytes) -> None:
+        if not self.complete:
+            self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.complete:
+            self._fields.append((name, value))
+
+    def on_body(self, piece: bytes) -> None:
+        if not self.complete:
+            self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        self.complete = True

@@ -1,0 +1,163 @@
+"""The way back: what the upstream answers, written to the client as it comes.
+
+One write takes the head and the first piece of the body.  While the client reads slower than the upstream sends, the
+upstream's connection is not read, so that no more than a write buffer is ever held.  Once the head has left, a failure
+can only break the client's connection: a truncated body must never look complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from corsproxy.errors import CorsproxyError
+from corsproxy.http.fields import HOP_BY_HOP
+from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.framing import Framing, Kind
+from corsproxy.proxy.plan import Forward
+from corsproxy.proxy.response import (
+    Delivery,
+    Field,
+    ResponseHead,
+    delivery,
+    interim_head,
+    response_head,
+    switching_head,
+)
+from corsproxy.proxy.sockets import reset
+from corsproxy.proxy.tunnel import Tunnel
+from corsproxy.proxy.upstream import UpstreamConnection
+
+
+class Relay:
+    """Brings the answer to one request back; ``ended`` tells how it went: None, or the error."""
+
+    def __init__(
+        self,
+        forward: Forward,
+        connection: UpstreamConnection,
+        client: asyncio.Transport,
+        exchange: Exchange,
+        *,
+        version: bytes,
+        closes: Callable[[], bool],
+        date: Callable[[], bytes],
+    ) -> None:
+        self.ended: asyncio.Future[CorsproxyError | None] = asyncio.get_running_loop().create_future()
+        self.delivered: Delivery | None = None  # known when the head has come
+        self.tunnel: Tunnel | None = None  # once the upstream has agreed to an upgrade
+        self.continued = False  # whether any interim response has been passed on
+        self._forward = forward
+        self._connection = connection
+        self._client = client
+        self._exchange = exchange
+        self._version = version
+        self._closes = closes
+        self._date = date
+        self._parts: list[bytes] = []
+        self._chunked = False
+
+    def pause(self) -> None:
+        """The client takes no more for now."""
+        self._connection.pause_reading()
+
+    def resume(self) -> None:
+        """The client takes more again."""
+        self._connection.resume_reading()
+
+    def say_continue(self) -> None:
+        """Ask the client for its body in place of an upstream that does not."""
+        if not self.continued and self.delivered is None:
+            self.continued = True
+            self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def failed(self, error: Exception) -> None:
+        """The exchange ends here; what the client has got decides what it can still be told."""
+        if self.ended.done():
+            return
+        if self.delivered is not None:
+            self._break_off(self.delivered)
+        if isinstance(error, CorsproxyError):
+            self.ended.set_result(error)
+        else:
+            self.ended.set_exception(error)
+
+    # what the upstream's connection tells (Receiver)
+
+    def interim(self, head: ResponseHead) -> None:
+        """Pass a 1xx on."""
+        # https://www.rfc-editor.org/rfc/rfc9110#section-15.2: never to an HTTP/1.0 client.
+        if self._version != b"1.0":
+            self.continued = True
+            self._parts.append(interim_head(self._forward, head))
+
+    def head(self, head: ResponseHead, framing: Framing) -> None:
+        """Rewrite the head; it waits for the first piece of the body."""
+        delivered = delivery(framing, version=self._version, closes=self._closes())
+        self._parts.append(response_head(self._forward, head, delivered, self._date()))
+        self._chunked = delivered.framing.kind is Kind.CHUNKED
+        self._exchange.status = head.status
+        self._exchange.answered = head.fields
+        self.delivered = delivered
+
+    def body(self, piece: bytes) -> None:
+        """Pass a piece on, in the client's framing."""
+        self._exchange.response_bytes += len(piece)
+        if not self._chunked:
+            self._parts.append(piece)
+        elif piece:  # an empty chunk would be the last
+            self._parts += (b"%x\r\n" % len(piece), piece, b"\r\n")
+
+    def end(self, trailers: Sequence[Field]) -> None:
+        """Nothing is missing: the exchange has ended well."""
+        if self._chunked:
+            self._parts.append(b"0\r\n%b\r\n" % trailer_lines(trailers))
+        self.flush()
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def switched(self, head: ResponseHead, rest: bytes) -> None:
+        """Tell the client, and tunnel from now on."""
+        self._exchange.status = head.status
+        self._parts.append(switching_head(self._forward, head, self._date()))
+        if rest:
+            self._exchange.response_bytes += len(rest)
+            self._parts.append(rest)
+        self.flush()
+        self.tunnel = Tunnel(self._connection, self._client, self._exchange)
+        self._connection.switch(self.tunnel)
+        self.ended.set_result(None)
+
+    def flush(self) -> None:
+        """Write what has been told since the last time, at once."""
+        parts = self._parts
+        if not parts:
+            return
+        self._parts = []
+        if self._client.is_closing():  # the client has gone; whoever waits for it is about to hear so
+            return
+        if len(parts) == 1:
+            self._client.write(parts[0])
+        else:
+            self._client.writelines(parts)
+
+    def _break_off(self, delivered: Delivery) -> None:
+        """A framed body shows that it is cut short; one that ends with the connection only does when it is reset."""
+        self.flush()
+        if delivered.framing.kind is Kind.CLOSE:
+            reset(self._client)
+        else:
+            self._client.close()
+
+
+# Fields that decide framing, routing or access may not come late (RFC 9110 6.5.1); the CORS ones are the policy's.
+_NO_TRAILERS = (b"access-control-", b"content-", b"set-cookie", b"vary", b"timing-allow-origin")
+
+
+def trailer_lines(trailers: Sequence[Field]) -> bytes:
+    """The trailer section's lines, without what has no place there."""
+    return b"".join(b"%b: %b\r\n" % field for field in trailers if _may_come_late(field[0].lower()))
+
+
+def _may_come_late(name: bytes) -> bool:
+    return name not in HOP_BY_HOP and not name.startswith(_NO_TRAILERS)

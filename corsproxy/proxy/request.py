@@ -1,0 +1,107 @@
+"""A request head as the listener received it, its header lines sorted in one pass by what is done with them.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from corsproxy.http.fields import HOP_BY_HOP, connection_options, list_members
+from corsproxy.http.forwarded import is_forwarded_field
+
+Field = tuple[bytes, bytes]
+
+
+class Client(NamedTuple):
+    """Who is at the other end of the connection: the peer's address (None on a unix socket), and whether TLS is on."""
+
+    peer: str | None
+    tls: bool
+
+
+# What is done with a field, as bits: an enum's operators would cost more than everything else that is done here.
+_DROP = 0  # it ends at this hop
+_PASS = 1  # the upstream gets the line as it came
+_READ = 2  # the plan decides by it
+_FORWARDED = 4  # it speaks of forwarding; whether it is believed is for Forwarding
+
+
+# Host and Expect are written by the plan, from the rule.
+_READ_NAMES = frozenset({b"connection", b"expect", b"host", b"te", b"transfer-encoding", b"upgrade"})
+_READ_AND_PASSED_NAMES = frozenset(
+    {
+        b"accept", b"access-control-request-headers", b"access-control-request-method",
+        b"access-control-request-private-network", b"content-length", b"origin", b"sec-fetch-site", b"via",
+    }
+)  # fmt: skip
+
+
+@lru_cache(maxsize=4096)  # the same few names come with every request
+def _use(written: bytes) -> tuple[bytes, int]:
+    """A field name in lower case, and what is done with its line."""
+    name = written.lower()
+    if name in _READ_AND_PASSED_NAMES:
+        return name, _READ | _PASS
+    if name in _READ_NAMES:
+        return name, _READ
+    if is_forwarded_field(name):
+        return name, _FORWARDED
+    return name, _DROP if name in HOP_BY_HOP else _PASS
+
+
+class Fields:
+    """The header lines of one request."""
+
+    __slots__ = ("_read", "forwarded", "passed")
+
+    def __init__(self, lines: Iterable[Field]) -> None:
+        self._read: dict[bytes, list[bytes]] = {}
+        self.passed: list[tuple[bytes, Field]] = []  # lower-case name, and the line as it came
+        self.forwarded: list[Field] = []  # X-Forwarded-* and their like, with lower-case names
+        for line in lines:
+            name, use = _use(line[0])
+            if use & _READ:
+                self._read.setdefault(name, []).append(line[1])
+            if use & _PASS:
+                self.passed.append((name, line))
+            elif use & _FORWARDED:
+                self.forwarded.append((name, line[1]))
+
+    def all(self, name: bytes) -> Sequence[bytes]:
+        """The values of every line of one of the names that are read; () when there is none."""
+        return self._read.get(name, ())
+
+    def first(self, name: bytes) -> bytes:
+        """The value of the first such line; b"" when there is none."""
+        values = self._read.get(name)
+        return values[0] if values else b""
+
+    def nominated(self) -> frozenset[bytes]:
+        """The names that the client declared hop-by-hop (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)."""
+        values = self._read.get(b"connection")
+        return connection_options(values) if values else frozenset()
+
+    def upgrade(self) -> bytes:
+        """The protocol that the client wants to switch to, lower-case, or b"".
+
+        Only WebSocket is known to keep its meaning through this proxy; h2c and every other upgrade is dropped, which
+        a server may always do (https://www.rfc-editor.org/rfc/rfc9110#section-7.8).
+        """
+        values = self._read.get(b"upgrade")
+        if not values or b"upgrade" not in list_members([b",".join(self.all(b"connection")).lower()]):
+            return b""
+        return b"websocket" if [member.lower() for member in list_members(values)] == [b"websocket"] else b""
+
+    def wants_trailers(self) -> bool:
+        """Whether the client said that it reads trailers (https://www.rfc-editor.org/rfc/rfc9110#section-10.1.4)."""
+        values = self._read.get(b"te")
+        return bool(values) and b"trailers" in [member.lower() for member in list_members(values or ())]
+
+
+class RequestHead(NamedTuple):
+    """The request line, byte for byte, and the header lines; ``version`` is b"1.1"."""
+
+    method: bytes
+    target: bytes
+    version: bytes
+    fields: Fields

@@ -1,0 +1,178 @@
+"""The response head toward the client, as bytes.  Pure.
+
+What the upstream says about its own connection stays behind; what it says about CORS is replaced by what the decision
+grants, whole (https://fetch.spec.whatwg.org/#http-responses), so that nothing of the upstream's can widen or double it.
+Everything else passes in its order and case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from corsproxy.config.table import Rule
+from corsproxy.cors.decision import Decision
+from corsproxy.http.fields import HOP_BY_HOP, connection_options, merge_vary
+from corsproxy.http.references import rewrite_link, rewrite_refresh
+from corsproxy.proxy.framing import Framing, Kind
+from corsproxy.proxy.plan import Forward
+
+Field = tuple[bytes, bytes]
+
+# https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name: readable by every page that may read at all;
+# Set-Cookie is never readable (#forbidden-response-header-name), so naming it would be noise.
+_NEVER_EXPOSED = frozenset(
+    {
+        b"cache-control", b"content-language", b"content-length", b"content-type", b"expires", b"last-modified",
+        b"pragma", b"set-cookie", b"set-cookie2",
+    }
+)  # fmt: skip
+
+
+lower = lru_cache(maxsize=4096)(bytes.lower)  # the same few names come with every response
+
+
+class ResponseHead:
+    """A response head as the upstream sent it, checked by the parser; ``version`` is b"1.1"."""
+
+    __slots__ = ("fields", "names", "reason", "status", "version")
+
+    def __init__(self, version: bytes, status: int, reason: bytes, fields: Sequence[Field]) -> None:
+        self.version = version
+        self.status = status
+        self.reason = reason
+        self.fields = fields
+        self.names = [lower(written) for written, _ in fields]  # of each line, in order
+
+    def all(self, name: bytes) -> list[bytes]:
+        """The values of every line of that lower-case name."""
+        if name not in self.names:
+            return []
+        return [field[1] for own, field in zip(self.names, self.fields, strict=True) if own == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How the response reaches this client: the framing of its body there, and whether the connection ends with it."""
+
+    framing: Framing
+    closes: bool
+    version: bytes  # the client's
+
+
+def delivery(framing: Framing, *, version: bytes, closes: bool) -> Delivery:
+    """The client's framing of a body that the upstream framed as ``framing``.
+
+    A body of unknown length becomes chunked, so that the connection lives on and its end is certain; an HTTP/1.0 client
+    knows no chunks, so that its connection must end instead (https://www.rfc-editor.org/rfc/rfc9112#section-6.1).
+    """
+    if framing.kind not in {Kind.CHUNKED, Kind.CLOSE}:
+        return Delivery(framing, closes, version)
+    if version == b"1.0":
+        return Delivery(Framing(Kind.CLOSE), closes=True, version=version)
+    return Delivery(Framing(Kind.CHUNKED), closes, version)
+
+
+def response_head(forward: Forward, head: ResponseHead, delivered: Delivery, date: bytes) -> bytes:
+    """The whole head, for a final response; ``date`` is the current IMF-fixdate, for an upstream without a clock."""
+    lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
+    rule = forward.rule
+    passed = _passed(forward, head)
+    lines.extend(b"%b: %b\r\n" % (written, value) for _, written, value in passed)
+    names = {name for name, _, _ in passed}
+    if b"date" not in names:
+        # https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1: a recipient with a clock adds what is missing.
+        lines.append(b"Date: %b\r\n" % date)
+    lines.append(rule.response_edits.lines)
+    if rule.policy is not None:
+        lines.append(cors_lines(forward.decision, head, names))
+    lines.append(connection_lines(delivered))
+    return b"".join(lines)
+
+
+def cors_lines(decision: Decision, head: ResponseHead | None, names: set[bytes]) -> bytes:
+    """What the decision grants, with Vary merged into the upstream's own."""
+    lines = decision.lines
+    if decision.exposes_actual and (exposed := sorted(names - _NEVER_EXPOSED)):
+        lines += b"Access-Control-Expose-Headers: %b\r\n" % b", ".join(exposed)
+    vary = merge_vary(head.all(b"vary") if head else [], decision.vary)
+    return lines + b"Vary: %b\r\n" % vary if vary else lines
+
+
+def connection_lines(delivered: Delivery) -> bytes:
+    """The lines about the client's own connection, and the empty line that ends the head."""
+    lines = b"Transfer-Encoding: chunked\r\n" if delivered.framing.kind is Kind.CHUNKED else b""
+    if delivered.closes:
+        return lines + b"Connection: close\r\n\r\n"
+    if delivered.version == b"1.0":
+        return lines + b"Connection: keep-alive\r\n\r\n"
+    return lines + b"\r\n"
+
+
+def interim_head(forward: Forward, head: ResponseHead) -> bytes:
+    """A 1xx response, passed on (https://www.rfc-editor.org/rfc/rfc9110#section-15.2)."""
+    rule, authority = forward.rule, forward.authority
+    dropped = HOP_BY_HOP | connection_options(head.all(b"connection"))
+    lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
+    lines.extend(
+        b"%b: %b\r\n" % (written, rewritten(rule, authority, name, value) if name in REWRITTEN else value)
+        for name, (written, value) in zip(head.names, head.fields, strict=True)
+        if name not in dropped and not _cors(name)
+    )
+    return b"".join(lines) + b"\r\n"
+
+
+def switching_head(forward: Forward, head: ResponseHead, date: bytes) -> bytes:
+    """The 101 that ends HTTP on this connection; its Connection and Upgrade lines are written anew."""
+    delivered = Delivery(Framing(Kind.NONE), closes=False, version=b"1.1")
+    lines = response_head(forward, head, delivered, date)
+    return lines[:-2] + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % forward.upgrade
+
+
+def _passed(forward: Forward, head: ResponseHead) -> list[tuple[bytes, bytes, bytes]]:
+    """The end-to-end lines that reach the client: lower-case name, name as written, value as rewritten."""
+    rule = forward.rule
+    dropped = _dropped(rule, head)
+    passed = []
+    for name, (written, value) in zip(head.names, head.fields, strict=True):
+        if name in dropped or (rule.policy is not None and _cors(name)):
+            continue
+        passed.append((name, written, rewritten(rule, forward.authority, name, value) if name in REWRITTEN else value))
+    return passed
+
+
+def _dropped(rule: Rule, head: ResponseHead) -> frozenset[bytes]:
+    dropped = rule.response_drops
+    if connection := head.all(b"connection"):
+        dropped |= connection_options(connection)
+    if head.status == 204 or head.status < 200:  # RFC 9110 8.6: no Content-Length in 1xx and 204
+        dropped |= {b"content-length"}
+    return dropped
+
+
+def _cors(name: bytes) -> bool:
+    """Whether a response header grants something across origins, and so is the policy's to give.
+
+    Timing-Allow-Origin is such a grant (https://www.w3.org/TR/resource-timing/#sec-timing-allow-origin).
+    Cross-Origin-Resource-Policy is a restriction: the upstream's passes unless the policy sets its own.
+    """
+    return name.startswith(b"access-control-") or name == b"timing-allow-origin"
+
+
+REWRITTEN: Final = frozenset({b"content-location", b"link", b"location", b"refresh", b"set-cookie"})
+
+
+def rewritten(rule: Rule, authority: bytes, name: bytes, value: bytes) -> bytes:
+    """A value of one of the fields in REWRITTEN as the client must see it, who addressed ``authority``."""
+    if name == b"set-cookie":
+        return value if rule.cookies is None else rule.cookies.rewrite(value)
+    location = rule.location
+    if location is None:
+        return value
+    if name == b"link":
+        return rewrite_link(value, lambda reference: location.rewrite(reference, authority))
+    if name == b"refresh":
+        return rewrite_refresh(value, lambda reference: location.rewrite(reference, authority))
+    return location.rewrite(value, authority)

@@ -1,0 +1,36 @@
+"""Which event loop a test runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+try:
+    import uvloop
+except ImportError:  # there is none on Windows
+    PRODUCTION = "asyncio"
+else:
+    PRODUCTION = "uvloop"
+    LOOPS["uvloop"] = uvloop.new_event_loop
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--loop",
+        choices=[*LOOPS, "each"],
+        default=PRODUCTION,
+        help="the event loop of the end-to-end tests; the one that `serve` uses by default",
+    )
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """End-to-end tests run on the production loop, or on each; all others on the standard one."""
+    if "e2e" not in item.path.parts:
+        return {"asyncio": LOOPS["asyncio"]}
+    wanted: str = config.getoption("--loop")
+    return LOOPS if wanted == "each" else {wanted: LOOPS[wanted]}
