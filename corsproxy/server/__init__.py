@@ -1,0 +1,1 @@
+"""The process around the data plane: listeners, their TLS, the admin endpoints, drain."""
