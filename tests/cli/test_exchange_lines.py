@@ -1,0 +1,284 @@
+"""What is printed of an exchange: a table from records to lines, and what a client cannot do to them."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from corsproxy.cli import exchange_lines
+from corsproxy.cli.exchange_lines import ExchangePrinter
+from corsproxy.config.load import load_config
+from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.proxy.exchange import Exchange
+
+RULE = load_config(
+    "rules: [{path: /api, upstream: 'http://a', policy: web-app}]\npolicies: {web-app: {allow_origins: https://a.test}}",
+    "config.yaml",
+    {},
+).table.rules[0]
+
+BROWSER = (
+    "Access to fetch at 'http://api.test/api/x' from origin 'https://b.test' has been blocked by CORS policy: {}"
+    "No 'Access-Control-Allow-Origin' header is present on the requested resource."
+)
+CHECK = "Response to preflight request doesn't pass access control check: "
+
+
+def exchange(outcome=Outcome.ALLOWED, subject=b"", **fields):
+    record = {
+        "client": "127.0.0.1",
+        "method": b"GET",
+        "target": b"/api/x",
+        "host": b"api.test",
+        "origin": b"https://b.test",
+        "rule": RULE,
+        "decision": Decision(outcome, subject=subject),
+        "status": 200,
+        "duration": 0.0123,
+    }
+    return Exchange(**{**record, **fields})
+
+
+def printed(*exchanges, **options):
+    """The lines, without the time of day, which each exchange's first line begins with."""
+    stream = io.StringIO()
+    printer = ExchangePrinter(stream, **options)
+    for record in exchanges:
+        printer(record)
+    assert stream.getvalue().endswith("\n") or not stream.getvalue()
+    return [re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in stream.getvalue().split("\n")[:-1]]
+
+
+# The line.
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (exchange(), "GET      /api/x  200  12 ms  https://b.test  allowed"),
+        (exchange(Outcome.NOT_CORS, origin=b""), "GET      /api/x  200  12 ms  -  no Origin header, so not CORS"),
+        (
+            exchange(Outcome.PREFLIGHT_ALLOWED, method=b"OPTIONS", status=204, duration=0.0001),
+            "OPTIONS  /api/x  204  0 ms  https://b.test  preflight allowed",
+        ),
+        (
+            exchange(status=502, failure="http://a: it cannot be reached"),
+            "GET      /api/x  502  12 ms  https://b.test  allowed  (http://a: it cannot be reached)",
+        ),
+        (
+            exchange(Outcome.NO_POLICY, status=0, rule=None, failure="the client went away", duration=12.5),
+            "GET      /api/x  ---  12500 ms  https://b.test  no policy  (the client went away)",
+        ),
+        (
+            exchange(Outcome.NO_POLICY, status=400, method=b"", target=b"", origin=b"", rule=None),
+            "           400  12 ms  -  no policy",  # a head that nobody could read
+        ),
+        (
+            exchange(Outcome.NOT_CORS, origin=b"", method=b"PROPFIND"),
+            "PROPFIND  /api/x  200  12 ms  -  no Origin header, so not CORS",
+        ),
+    ],
+)
+def test_an_exchange_is_a_line(record, line):
+    assert printed(record) == [line]
+
+
+def test_a_line_begins_with_the_time_of_day():
+    stream = io.StringIO()
+    ExchangePrinter(stream)(exchange())
+    assert re.match(r"\d\d:\d\d:\d\d  GET ", stream.getvalue())
+
+
+VERDICTS = {
+    Outcome.NO_POLICY: "no policy",
+    Outcome.NOT_CORS: "no Origin header, so not CORS",
+    Outcome.SAME_ORIGIN: "same origin, so not CORS",
+    Outcome.ALLOWED: "allowed",
+    Outcome.DENIED_ORIGIN: "blocked: the origin is not allowed",
+    Outcome.PREFLIGHT_ALLOWED: "preflight allowed",
+    Outcome.PREFLIGHT_DENIED_ORIGIN: "preflight blocked: the origin is not allowed",
+    Outcome.PREFLIGHT_DENIED_METHOD: "preflight blocked: the method is not allowed",
+    Outcome.PREFLIGHT_DENIED_HEADERS: "preflight blocked: request headers are not allowed",
+    Outcome.PREFLIGHT_DENIED_PRIVATE_NETWORK: "preflight blocked: private network access is not allowed",
+}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_has_its_words(outcome):
+    (line, *_) = printed(exchange(outcome, b"https://b.test"))
+    assert line.split("  ")[-1] == VERDICTS[outcome]
+
+
+# The explanation.
+
+
+@pytest.mark.parametrize(
+    ("outcome", "subject", "check", "fix"),
+    [
+        (Outcome.DENIED_ORIGIN, b"https://b.test", "", "add `- https://b.test` to allow_origins of policy web-app"),
+        (
+            Outcome.PREFLIGHT_DENIED_ORIGIN,
+            b"https://b.test",
+            CHECK,
+            "add `- https://b.test` to allow_origins of policy web-app",
+        ),
+        (Outcome.PREFLIGHT_DENIED_METHOD, b"PUT", CHECK, "add `PUT` to allow_methods of policy web-app"),
+        (Outcome.PREFLIGHT_DENIED_HEADERS, b"x-a, x-b", CHECK, "add `x-a, x-b` to allow_headers of policy web-app"),
+        (
+            Outcome.PREFLIGHT_DENIED_PRIVATE_NETWORK,
+            b"https://b.test",
+            CHECK,
+            "set `allow_private_network: true` in policy web-app",
+        ),
+    ],
+)
+def test_what_is_denied_is_explained(outcome, subject, check, fix):
+    """The very sentence of the browser, the rule with its place, and the smallest change."""
+    assert printed(exchange(outcome, subject))[1:] == [
+        f"    browser: {BROWSER.format(check)}",
+        "    rule:    /api (config.yaml:1:9), policy web-app",
+        f"    fix:     {fix}",
+    ]
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if not outcome.denied])
+def test_what_is_not_denied_needs_no_explanation(outcome):
+    assert len(printed(exchange(outcome))) == 1
+    assert printed(exchange(outcome), every=False) == []
+
+
+def test_a_refused_websocket_has_a_sentence_of_its_own():
+    record = exchange(Outcome.DENIED_ORIGIN, b"https://b.test", status=403, websocket=True, scheme="https")
+    assert printed(record)[1] == (
+        "    browser: WebSocket connection to 'wss://api.test/api/x' failed: "
+        "Error during WebSocket handshake: Unexpected response code: 403"
+    )
+
+
+def test_the_fix_is_in_the_words_of_whoever_started_it():
+    record = exchange(Outcome.DENIED_ORIGIN, b"https://b.test")
+    lines = printed(record, advise=lambda decision, name: f"allow {decision.subject.decode()} in {name}")
+    assert lines[3] == "    fix:     allow https://b.test in web-app"
+
+
+def test_a_cause_is_explained_once():
+    """A page that tries again every second does not bury the rest; another cause is another matter."""
+    denied = exchange(Outcome.DENIED_ORIGIN, b"https://b.test")
+    others = [
+        exchange(Outcome.DENIED_ORIGIN, b"https://c.test"),
+        exchange(Outcome.PREFLIGHT_DENIED_ORIGIN, b"https://b.test"),
+        exchange(Outcome.DENIED_ORIGIN, b"https://b.test", websocket=True, status=403),
+    ]
+    assert len(printed(denied, denied, denied)) == 4 + 1 + 1
+    assert len(printed(denied, *others, denied)) == 4 * 4 + 1
+
+
+def test_only_denials_are_printed_where_nothing_else_is_wanted():
+    denied = exchange(Outcome.DENIED_ORIGIN, b"https://b.test")
+    lines = printed(exchange(), denied, exchange(), denied, every=False)
+    assert len(lines) == 4
+    assert lines[0].endswith("blocked: the origin is not allowed")
+
+
+def test_a_denial_without_a_policy_is_a_line_alone():
+    """There is no rule to name; it cannot happen, and must not fail."""
+    assert len(printed(exchange(Outcome.DENIED_ORIGIN, rule=None))) == 1
+
+
+def test_the_memory_of_causes_has_a_bound(monkeypatch):
+    """An attacker can make up origins without end; what has been forgotten is explained again."""
+    monkeypatch.setattr(exchange_lines, "_CAUSES_REMEMBERED", 3)
+    printer = ExchangePrinter(io.StringIO())
+    for number in range(10):
+        printer(exchange(Outcome.DENIED_ORIGIN, b"https://%d.test" % number))
+        assert len(printer._explained) <= 3
+    long = [exchange(Outcome.DENIED_ORIGIN, b"https://a" + b"a" * 60_000 + tail) for tail in (b"b", b"c")]
+    for record in long:
+        printer(record)
+    assert max(len(cause[2]) for cause in printer._explained) == 200
+    assert sum(cause[2].startswith(b"https://aaa") for cause in printer._explained) == 1
+
+
+# What clients send.
+
+HOSTILE = [
+    b"\x1b[2J\x1b]0;owned\x07",  # clears a terminal, and names its window
+    b"/x\n10:00:00  GET      /admin  200  1 ms  -  allowed",  # a forged line
+    b"/x\r\x00\x08\x7f",
+    b"/\x9b31m",  # C1: the one-byte form of ESC [
+    "/\u202egpj.exe".encode(),  # turns the direction of the text
+    b"/\xff\xfe",
+]
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+@pytest.mark.parametrize("field", ["method", "target", "host", "origin"])
+def test_nothing_of_a_client_reaches_the_terminal_unescaped(field, bad):
+    record = exchange(Outcome.DENIED_ORIGIN, bad, **{field: bad})
+    lines = printed(record, exchange(Outcome.PREFLIGHT_DENIED_HEADERS, bad, **{field: bad}))
+    assert len(lines) == 8
+    assert all(line.isascii() and line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+def test_nor_does_what_an_upstream_made_of_it(bad):
+    (line,) = printed(exchange(failure=bad.decode("latin-1")))
+    assert line.isascii()
+    assert line.isprintable()
+
+
+# Colours.
+
+
+def test_colours_are_for_terminals_alone():
+    everything = [exchange(outcome, b"https://b.test", failure="x") for outcome in Outcome]
+    assert not any("\x1b" in line for line in printed(*everything))
+
+
+@pytest.mark.parametrize(
+    ("record", "painted"),
+    [
+        (exchange(), "\x1b[32mallowed\x1b[0m"),
+        (exchange(Outcome.PREFLIGHT_ALLOWED), "\x1b[32mpreflight allowed\x1b[0m"),
+        (exchange(Outcome.NOT_CORS), "\x1b[2mno Origin header, so not CORS\x1b[0m"),
+        (exchange(Outcome.DENIED_ORIGIN), "\x1b[31mblocked: the origin is not allowed\x1b[0m"),
+        (exchange(status=200), "  200  "),
+        (exchange(status=404), "  \x1b[33m404\x1b[0m  "),
+        (exchange(status=502), "  \x1b[31m502\x1b[0m  "),
+        (exchange(status=0), "  \x1b[31m---\x1b[0m  "),
+        (exchange(failure="it broke"), "\x1b[33m(it broke)\x1b[0m"),
+        (exchange(origin=b"\x1b[31m"), "  \\x1b[31m  "),
+    ],
+)
+def test_on_a_terminal_the_verdict_is_seen_at_a_glance(record, painted):
+    assert painted in printed(record, colour=True)[0]
+
+
+# The stream.
+
+
+class Broken(io.StringIO):
+    """A pipe whose reader has left."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_a_stream_that_is_broken_breaks_nobody():
+    printer = ExchangePrinter(Broken())
+    printer.say("listening")
+    printer(exchange())
+
+
+def test_a_stream_of_few_characters_gets_what_it_can_hold():
+    """The names in a configuration are the user's own; a machine without UTF-8 still has to log."""
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding="ascii") as stream:
+        printer = ExchangePrinter(stream, advise=lambda _, __: "añade esto \udce9")
+        printer.say("listening on ñ")
+        printer(exchange(Outcome.DENIED_ORIGIN))
+        said = raw.getvalue().decode("ascii")
+    assert said.startswith("listening on \\xf1\n")
+    assert said.endswith("fix:     a\\xf1ade esto \\udce9\n")
