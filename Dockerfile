@@ -1,0 +1,42 @@
+# syntax=docker/dockerfile:1
+
+# The first stage builds the wheel and installs it, with the exact versions that the tests ran on, into one folder.
+FROM python:3.13-slim-bookworm AS build
+
+WORKDIR /src
+COPY requirements/build.txt requirements/runtime.txt requirements/
+RUN python -m venv /build \
+    && /build/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt \
+    && python -m venv --without-pip /app \
+    && /build/bin/python -m pip --python /app/bin/python install --no-cache-dir --no-compile \
+        --require-hashes --only-binary :all: -r requirements/runtime.txt
+
+COPY pyproject.toml README.md LICENSE ./
+COPY corsproxy/ corsproxy/
+# Compiled here, because the program may run on a read-only file system; by hash, because copying may change times.
+RUN /build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
+    && /build/bin/python -m pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps /dist/*.whl \
+    && /app/bin/python -m compileall -q --invalidation-mode unchecked-hash /app/lib
+
+# The second stage has Python and that folder.  It needs no shell, writes no file and is nobody in particular.
+FROM python:3.13-slim-bookworm
+
+LABEL org.opencontainers.image.title="corsproxy" \
+      org.opencontainers.image.description="A reverse proxy that adds CORS to APIs which lack it" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT"
+
+# The health check reads the same file as the command below; whoever moves one sets the other.
+ENV PATH=/app/bin:$PATH \
+    CORSPROXY_CONFIG=/etc/corsproxy/config.yaml \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+
+COPY --from=build /app /app
+
+USER 65532:65532
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["corsproxy", "healthcheck"]
+ENTRYPOINT ["corsproxy"]
+CMD ["serve", "-c", "/etc/corsproxy/config.yaml"]
