@@ -74,7 +74,7 @@ class Arrival:
             host=head.fields.first(b"host"),
             origin=head.fields.first(b"origin"),
             scheme="https" if self.client.tls else "http",
-            websocket=head.fields.first(b"upgrade").lower() == b"websocket",
+            websocket=bool(head.fields.upgrade()),
         )
 
     @property

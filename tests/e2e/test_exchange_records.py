@@ -123,6 +123,15 @@ async def test_tunnel_is_recorded_when_it_ends():
     assert (record.status, record.request_bytes, record.response_bytes) == (101, 6, 13)
 
 
+@pytest.mark.parametrize("lines", [(), (b"Connection: Upgrade",)], ids=["unnamed", "named in Connection"])
+async def test_record_calls_a_websocket_what_the_plan_calls_one(lines):
+    """An Upgrade that Connection does not name is none (RFC 9110 7.8); the log must not speak of a handshake then."""
+    async with between(answering(OK)) as (_, proxy):
+        response = await proxy.ask(b"GET /x", STRANGER, b"Upgrade: websocket", *lines)
+        (record,) = await proxy.recorded()
+    assert (record.websocket, response.status) == ((True, 403) if lines else (False, 200))
+
+
 async def test_each_request_of_a_connection_has_a_record_of_its_own():
     async with between(answering(OK)) as (_, proxy):
         client = await proxy.send(b"".join(request(b"GET /%d" % index) for index in range(5)))
