@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Outcome(StrEnum):
@@ -47,3 +48,7 @@ class Decision:
     vary: tuple[bytes, ...] = ()
     exposes_actual: bool = False
     subject: bytes = b""
+
+
+NO_POLICY: Final = Decision(Outcome.NO_POLICY)
+"""The one decision where nothing is decided: no rule is known, or its rule leaves CORS to the upstream."""

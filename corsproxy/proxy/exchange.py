@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from corsproxy.config.table import Rule
-from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.cors.decision import NO_POLICY, Decision
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Exchange:
     scheme: str = "http"
     websocket: bool = False  # whether the client asked for one
     rule: Rule | None = None
-    decision: Decision = Decision(Outcome.NO_POLICY)
+    decision: Decision = NO_POLICY
     upstream: str = ""  # the endpoint that was asked
     status: int = 0  # 0: the connection ended before an answer
     request_bytes: int = 0  # of the body

@@ -288,15 +288,16 @@ class Listener(web.Server):
 
     async def respond(self, arrival: Arrival) -> web.StreamResponse:
         """Handle one request; it is written when this returns."""
+        downstream = cast("Downstream", arrival.downstream)
         try:
             keep_alive = await self._handle(arrival)
         except ConnectionResetError:  # the client left; aiohttp would log that as a bug of its application
-            cast("Downstream", arrival.downstream).force_close()
+            downstream.force_close()
             return cast("web.StreamResponse", Written(keep_alive=False))
         if keep_alive:
-            cast("Downstream", arrival.downstream).answered()
+            downstream.answered()
         elif arrival.payload.exception() is not None:
-            cast("Downstream", arrival.downstream).force_close()  # what still comes is no body; the answer leaves first
+            downstream.force_close()  # what still comes is no body; the answer leaves first
         elif not arrival.payload.is_eof():
             arrival.half_close()
         return cast("web.StreamResponse", Written(keep_alive=keep_alive))

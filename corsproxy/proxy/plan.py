@@ -8,10 +8,10 @@ that every refusal after them carries the CORS lines which let an allowed page r
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from corsproxy.config.table import Rule, RuleTable
-from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.cors.decision import NO_POLICY, Decision, Outcome
 from corsproxy.cors.policy import Policy
 from corsproxy.errors import MalformedRequest
 from corsproxy.http.answers import OwnAnswer, quoted
@@ -20,8 +20,6 @@ from corsproxy.proxy.framing import Framing, Kind, request_framing
 from corsproxy.proxy.request import Client, RequestHead
 from corsproxy.proxy.request_lines import hop_lines, request_lines
 from corsproxy.proxy.words import denial
-
-NO_POLICY: Final = Decision(Outcome.NO_POLICY)
 
 # Methods whose request may be sent again when the first attempt brought no answer
 # (https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2).

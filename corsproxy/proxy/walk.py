@@ -13,13 +13,14 @@ from time import perf_counter  # the loop's own clock stands still within an ite
 from typing import Final, NamedTuple
 
 from corsproxy.config.table import RuleTable, Upstream
+from corsproxy.cors.decision import NO_POLICY
 from corsproxy.errors import CorsproxyError, MalformedRequest, StaleConnection, UnusableCertificate, UpstreamError
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.arrival import NO_HEAD, Arrival
 from corsproxy.proxy.exchange import Exchange, Observer
 from corsproxy.proxy.framing import Kind
-from corsproxy.proxy.plan import NO_POLICY, Answer, Forward, plan
+from corsproxy.proxy.plan import Answer, Forward, plan
 from corsproxy.proxy.pool import Pool
 from corsproxy.proxy.relay import Relay
 from corsproxy.proxy.upload import upload
