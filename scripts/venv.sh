@@ -77,7 +77,8 @@ install_pins() {
     for name in "$@"; do pins+=(--requirement "requirements/$name.txt"); done
     say "  installing into $folder: ${pins[*]}"
     find "$folder" -maxdepth 1 -name 'corsproxy-*' ! -name "corsproxy-$sum-*" -delete
-    run_pip "$folder" install --require-hashes --only-binary :all: "${pins[@]}"
+    # The lists are complete, and requirements/overrides.txt is not known to pip.
+    run_pip "$folder" install --no-deps --require-hashes --only-binary :all: "${pins[@]}"
     run_pip "$folder" install --no-deps --no-build-isolation --editable .
     : >"$stamp"
 }

@@ -29,8 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """End-to-end tests run on the production loop, or on each; all others on the standard one."""
-    if "e2e" not in item.path.parts:
+    """End-to-end tests and real applications run on the production loop, or on each; all others on the standard one."""
+    if not {"e2e", "apps"}.intersection(item.path.parts):
         return {"asyncio": LOOPS["asyncio"]}
     wanted: str = config.getoption("--loop")
     return LOOPS if wanted == "each" else {wanted: LOOPS[wanted]}

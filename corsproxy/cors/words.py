@@ -103,6 +103,12 @@ _HINTS = {
     ("XMLHttpRequest", Blocked.ALLOW_CREDENTIALS): _XHR_HINT,
 }
 
+# Statuses of a refused WebSocket handshake that Chromium takes for more than a number.
+_HANDSHAKES = {
+    401: "HTTP Authentication failed; no valid credentials available",
+    407: "Error in connection establishment: net::ERR_UNEXPECTED_PROXY_AUTH",
+}
+
 # What YAML takes for a text without quotes: a word that is none of its own.
 _PLAIN_WORD = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[A-Za-z][A-Za-z0-9_-]*", re.IGNORECASE)
 _MAX_SHOWN = 200  # bytes of a text that is no origin
@@ -144,9 +150,8 @@ def sentence(decision: Decision, *, url: str, origin: str) -> str:
 
 def websocket_refused(status: int, *, url: str) -> str:
     """What Chromium prints when a WebSocket handshake is answered by anything but 101; it names no reason."""
-    at = _shown(url.replace("http", "ws", 1))
-    handshake = "Error during WebSocket handshake: Unexpected response code"
-    return f"WebSocket connection to '{at}' failed: {handshake}: {status}"
+    reason = _HANDSHAKES.get(status, f"Error during WebSocket handshake: Unexpected response code: {status}")
+    return f"WebSocket connection to '{_shown(url.replace('http', 'ws', 1))}' failed: {reason}"
 
 
 def advice(decision: Decision, policy_name: str) -> str:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -109,16 +109,15 @@ def _running(server: Any) -> Iterator[None]:
 
 
 def node_command() -> str:
-    """The command of Node with its packages; without them the test is skipped, and where CI=true it fails."""
-    command = shutil.which("node")
-    if command is None:
-        _cannot("no node on PATH; install Node.js 20 or later")
-    elif not (NODE_APPS / "node_modules" / "express").is_dir():
-        _cannot("the packages of tests/apps/node are missing; run npm ci there, or scripts/test")
-    return str(command)
+    """The command of Node with its packages."""
+    command = shutil.which("node") or cannot("no node on PATH; install Node.js 20 or later")
+    if not (NODE_APPS / "node_modules" / "express").is_dir():
+        cannot("the packages of tests/apps/node are missing; run npm ci there, or scripts/test")
+    return command
 
 
-def _cannot(reason: str) -> None:
+def cannot(reason: str) -> NoReturn:
+    """Skip the test for want of something; where CI=true, it fails."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

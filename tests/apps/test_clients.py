@@ -19,9 +19,9 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from tests.apps.encoded import endpoints
 from tests.apps.flask_apps import plain
-from tests.apps.serving import APP, EVIL, PATIENCE, node_command, wsgi
-from tests.apps.stand_ins import endpoints
+from tests.apps.serving import APP, EVIL, PATIENCE, cannot, node_command, wsgi
 from tests.e2e.rig import config, running_proxy
 
 POLICY = {"allow_origins": [APP], "allow_methods": ["PUT"], "allow_headers": ["Content-Type"], "max_age": 600}
@@ -49,9 +49,7 @@ async def output_of(*command: str) -> str:
 
 
 async def by_curl(url: str, method: str, body: object) -> Found:
-    command = shutil.which("curl")
-    if command is None:
-        pytest.skip("no curl on PATH")
+    command = shutil.which("curl") or cannot("no curl on PATH; install it")
     data = ["--data-binary", json.dumps(body), "--header", "Content-Type: application/json"] if body else []
     asked = ["--request", method, "--header", f"Origin: {APP}", *data, url]
     text = await output_of(command, "--silent", "--include", "--noproxy", "*", *asked)

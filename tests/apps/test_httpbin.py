@@ -1,17 +1,16 @@
 """httpbin behind the proxy: every endpoint that answers the same twice, fetched directly and through the proxy.
 
-Status, reason, end-to-end headers in their order, and the body, byte for byte.  httpbin cannot be installed beside this
-suite's Playwright on Python 3.11, so endpoints of this suite's own stand in for it, and are compared everywhere.
+Status, reason, end-to-end headers in their order, and the body, byte for byte.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import httpbin as package
 import pytest
 
 from tests.apps.serving import APP, ORIGIN, Place, wsgi
-from tests.apps.stand_ins import endpoints
 from tests.e2e.rig import Response, config, running_proxy
 
 # Of one connection (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1), or of the second in which it was sent.
@@ -95,12 +94,6 @@ class Asked(NamedTuple):
 REQUESTS = [*(Asked(f"GET {target}") for target in GET), *(Asked(*case) for case in WITH_LINES)]
 
 
-def known(asked: Asked) -> bool:
-    """Whether the stand-ins have this endpoint."""
-    method, _, target = asked.line.partition(" ")
-    return endpoints.url_map.bind("").test(target.partition("?")[0], method)
-
-
 class Forgetful:
     """A WSGI application that does not see the lines which a proxy adds; httpbin would repeat them in its answers."""
 
@@ -114,14 +107,7 @@ class Forgetful:
 
 
 @pytest.fixture(scope="module")
-def stand_ins():
-    with wsgi(endpoints) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
 def httpbin():
-    package = pytest.importorskip("httpbin", reason="httpbin is only installed on Python 3.12 and later")
     with wsgi(Forgetful(package.app)) as url:
         yield url
 
@@ -153,11 +139,6 @@ async def test_httpbin_is_the_same_through_the_proxy(httpbin, asked):
     await compare(httpbin, asked, "none", origin=False)
 
 
-@pytest.mark.parametrize("asked", [pytest.param(asked, id=asked.line) for asked in REQUESTS if known(asked)])
-async def test_stand_ins_are_the_same_through_the_proxy(stand_ins, asked):
-    await compare(stand_ins, asked, "none", origin=False)
-
-
 POLICY = {"allow_origins": [APP]}
 GRANT = [(b"access-control-allow-origin", APP.encode())]
 
@@ -166,12 +147,5 @@ GRANT = [(b"access-control-allow-origin", APP.encode())]
 async def test_httpbin_with_a_policy_differs_in_cors_lines_only(httpbin, asked):
     """httpbin allows every origin, with credentials; the policy's one line takes the place of its two."""
     through = await compare(httpbin, asked, POLICY, origin=True)
-    assert through.cors == GRANT
-    assert b"origin" in through.vary
-
-
-@pytest.mark.parametrize("asked", [pytest.param(asked, id=asked.line) for asked in REQUESTS if known(asked)])
-async def test_stand_ins_with_a_policy_differ_in_cors_lines_only(stand_ins, asked):
-    through = await compare(stand_ins, asked, POLICY, origin=True)
     assert through.cors == GRANT
     assert b"origin" in through.vary

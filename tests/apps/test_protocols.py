@@ -13,8 +13,8 @@ import pytest
 from flask import Flask, Response, jsonify, request
 from graphql import build_schema, graphql_sync
 
+from tests.apps.encoded import endpoints
 from tests.apps.serving import APP, EVIL, JSON, ORIGIN, Place, page, wsgi
-from tests.apps.stand_ins import endpoints
 from tests.e2e.page import browse
 from tests.e2e.rig import config, running_proxy
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, BrowserContext
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -23,8 +25,10 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Every name below localhost is this machine, over IPv4, where the servers of the tests are; no other name exists.
-    "--host-resolver-rules=MAP *.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+    # Every name below localhost is this machine, over IPv4, where the servers of the tests are; so is every name below
+    # test, which Chromium does not trust as it trusts localhost.  No other name exists.
+    "--host-resolver-rules=MAP *.localhost 127.0.0.1, MAP *.test 127.0.0.1, MAP * ~NOTFOUND, "
+    "EXCLUDE localhost, EXCLUDE 127.0.0.1",
 )
 
 
@@ -48,13 +52,37 @@ def required() -> bool:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """A running browser with a profile of its own, which ends with it."""
+async def chromium(home: Path | None = None) -> AsyncIterator[Browser]:
+    """A running browser with a profile of its own, which ends with it; ``home`` is its user's folder."""
     from playwright.async_api import async_playwright  # noqa: PLC0415  # optional: see missing()
 
+    environment = {**os.environ, **({"HOME": str(home)} if home else {})}
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable(), args=list(FLAGS))
+        browser = await playwright.chromium.launch(
+            executable_path=executable(), args=list(FLAGS), env=dict(environment)
+        )
         try:
             yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def with_third_party_cookies(profile: Path) -> AsyncIterator[BrowserContext]:
+    """A browser of whom its user wants all cookies: Debian's refuses those of third parties, as others may.
+
+    It takes every certificate.
+    """
+    from playwright.async_api import async_playwright  # noqa: PLC0415  # as above
+
+    preferences = profile / "Default" / "Preferences"
+    preferences.parent.mkdir(parents=True)
+    preferences.write_text(json.dumps({"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}))
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            profile, executable_path=executable(), args=list(FLAGS), ignore_https_errors=True
+        )
+        try:
+            yield context
+        finally:
+            await context.close()

@@ -75,7 +75,7 @@ async def test_large_binary_messages_pass_both_ways(shop_with):
         assert await page.run(script, shop.api) is True
 
 
-@pytest.mark.parametrize("status", [200, 302, 403, 404, 500])
+@pytest.mark.parametrize("status", [200, 204, 302, 304, 400, 401, 403, 404, 407, 421, 426, 500, 503])
 async def test_handshake_that_the_api_refuses_is_told_as_such(shop_with, status):
     script = f"""
         const socket = new WebSocket(api.replace("http", "ws") + "/status/{status}");

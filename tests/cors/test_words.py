@@ -6,7 +6,7 @@ import pytest
 
 from corsproxy.cors.browser import ALLOWED, Blocked, Credentials, Request, Step, Verdict, WireResponse, run
 from corsproxy.cors.decision import Decision, Outcome
-from corsproxy.cors.words import advice, chromium, sentence
+from corsproxy.cors.words import advice, chromium, sentence, websocket_refused
 
 APP = "https://app.example"
 API = "https://api.example/x"
@@ -275,6 +275,22 @@ ADVICE = [
     (Outcome.ALLOWED, b"", ""),
     (Outcome.NOT_CORS, b"", ""),
 ]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (200, "Error during WebSocket handshake: Unexpected response code: 200"),
+        (401, "HTTP Authentication failed; no valid credentials available"),
+        (403, "Error during WebSocket handshake: Unexpected response code: 403"),
+        (407, "Error in connection establishment: net::ERR_UNEXPECTED_PROXY_AUTH"),
+    ],
+)
+def test_a_refused_handshake(status, reason):
+    """In tests/browser Chromium says the same."""
+    for scheme, shown in (("http", "ws"), ("https", "wss")):
+        expected = f"WebSocket connection to '{shown}://api.example.com/feed' failed: {reason}"
+        assert websocket_refused(status, url=f"{scheme}://api.example.com/feed") == expected
 
 
 @pytest.mark.parametrize(("outcome", "subject", "expected"), ADVICE)

@@ -7,6 +7,7 @@ import pytest
 from corsproxy.http.cookie_verdict import Asked, cookie_name, why_refused
 
 LOCAL = Asked("http", "localhost")
+ADDRESS = Asked("http", "127.0.0.1")
 HTTP = Asked("http", "proxy.example")
 HTTPS = Asked("https", "api.proxy.example")
 BIG = b"a" * 4095
@@ -46,6 +47,27 @@ def test_a_cookie_for_one_site_is_kept_by_its_pages_alone(asked, same):
         (b"sid=1; Domain=api.example", LOCAL, "its Domain is api.example, and the browser asked localhost"),
         (b"sid=1; domain=y.example", HTTP, "its Domain is y.example, and the browser asked proxy.example"),
         (b"sid=1; Domain=a.example; Domain=proxy.example", HTTP, ""),  # the last one counts
+        (b"sid=1; Domain=.", LOCAL, "its Domain is ., and the browser asked localhost"),
+        (b"sid=1; Domain=" + b"x" * 1025, LOCAL, ""),  # 5.6: an attribute so long is not there
+        (b"sid=1; Domain=0.0.1", ADDRESS, "its Domain is 0.0.1, and the browser asked 127.0.0.1"),
+        (b"__Host-a=1; Secure; Path=/; Domain=127.0.0.1", ADDRESS, ""),  # Chromium's own
+        (b"sid=1; Domain=[::1]", ADDRESS._replace(host="[::1]"), ""),
+        # 5.7, step 9.1: a public suffix
+        (b"sid=1; Domain=co.uk", HTTPS._replace(host="a.co.uk"),
+         "its Domain is co.uk, which is nobody's own, so that it would be everybody's below"),
+        (b"sid=1; Domain=.example", HTTP,
+         "its Domain is .example, which is nobody's own, so that it would be everybody's below"),
+        (b"sid=1; Domain=github.io", HTTPS._replace(host="github.io"), ""),
+        # 5.6, steps 1 and 5.7, step 2; the tab is Chromium's own
+        (b"sid=a\tb", LOCAL, "it has a control character"),
+        (b"sid=1; Path=/\x7f", LOCAL, "it has a control character"),
+        (b"\tsid\t=\t1\t;\tPath\t=\t/\t", LOCAL, ""),
+        (b"=", LOCAL, "it has neither name nor value"),
+        (b"; Path=/", LOCAL, "it has neither name nor value"),
+        (b"1", LOCAL, ""),
+        # 5.7, step 21: no name, and a value like a prefix
+        (b"__Host-a", LOCAL, "it has no name, and its value looks like a name that promises something"),
+        (b"=__Http-a=1; Secure", LOCAL, "it has no name, and its value looks like a name that promises something"),
         # 5.7, steps 8 and 13: Secure
         (b"sid=1; Secure", LOCAL, ""),
         (b"sid=1; Secure", HTTPS, ""),
@@ -62,6 +84,11 @@ def test_a_cookie_for_one_site_is_kept_by_its_pages_alone(asked, same):
         (b"__Host-a=1; Secure; Path=/x", HTTPS, "its name promises Path=/, which it has not"),
         (b"__HOST-a=1; Secure; Path=/", HTTPS, ""),
         (b"__Host-a=1; Secure; Path=/", LOCAL, ""),
+        (b"__Http-a=1; HttpOnly", LOCAL, "its name promises Secure, which it has not"),
+        (b"__http-a=1; Secure", LOCAL, "its name promises HttpOnly, which it has not"),
+        (b"__Http-a=1; Secure; HttpOnly", LOCAL, ""),
+        (b"__Host-Http-a=1; Secure; Path=/", LOCAL, "its name promises HttpOnly, which it has not"),
+        (b"__Host-Http-a=1; Secure; HttpOnly", LOCAL, "its name promises Path=/, which it has not"),
         # 5.6.7.1 and 5.7, step 17: another site
         (b"a=1", LOCAL._replace(page_scheme="http", page_host="127.0.0.1"),
          "it has no SameSite, which means Lax, and a page on http://127.0.0.1 is of another site than http://localhost"),
