@@ -1,4 +1,4 @@
-"""Which event loop a test runs on."""
+"""Which event loop a test runs on, and what is set up once for several folders."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=PRODUCTION,
         help="the event loop of the end-to-end tests; the one that `serve` uses by default",
     )
+
+
+@pytest.fixture(scope="session")
+def django_ready(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Django, configured, with its data base: it can be done once in a process."""
+    from tests.apps import django_site  # noqa: PLC0415  # few tests need it
+
+    django_site.configure(tmp_path_factory.mktemp("django"))
 
 
 def pytest_asyncio_loop_factories(

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -175,10 +176,14 @@ class LegacyApi(BaseHTTPRequestHandler):
         pass
 
 
+class _FirstLocalhost(ThreadingHTTPServer):
+    address_family = socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)[0][0]
+
+
 @contextlib.contextmanager
 def legacy_api() -> Iterator[str]:
-    """Its URL, on a free port of loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), LegacyApi)
+    """Its URL, on a free port of loopback, where the name localhost is looked for first."""
+    server = _FirstLocalhost(("localhost", 0), LegacyApi)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -60,7 +60,7 @@ def test_the_example_is_served_as_shown(tmp_path):
 def test_the_transcript_is_what_is_printed(tmp_path):
     (block,) = README.of("console")
     with documents.legacy_api() as upstream:
-        shown = block._replace(text=block.text.replace("http://localhost:5000", upstream))
+        shown = block._replace(text=block.text.replace("localhost:5000", upstream.removeprefix("http://")))
         command, printed = documents.transcript(shown)
         with documents.running(f"{command} --listen localhost:0", tmp_path) as process:
             found = documents.replay(process, printed, {"Access-Control-Request-Method": "POST"})

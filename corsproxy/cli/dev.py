@@ -13,7 +13,7 @@ import click
 
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.local_certificate import Certificate, data_folder, local_certificate
-from corsproxy.cli.remarks import comment
+from corsproxy.cli.remarks import Commentator
 from corsproxy.cli.serve import serve_compiled
 from corsproxy.cli.style import wants_colour
 from corsproxy.config.addresses import parse_endpoint
@@ -94,7 +94,7 @@ def dev(url: str, origins: tuple[str, ...], listen: str, tls: bool, cert: str | 
 
 def _serve(url: str, origins: tuple[str, ...], listen: str, certificate: Certificate | None) -> None:
     compiled = _compiled(url, origins, listen, certificate)
-    printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), advise=_advise, comment=comment)
+    printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), advise=_advise, comment=Commentator())
 
     def say_started(server: Server) -> None:
         printer.say(f"{_address(server, listen)}  ->  {url}")

@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
+from corsproxy.config.table import Endpoint, Rule
 from corsproxy.cors.decision import Outcome
 from corsproxy.cors.origin import parse_origin
 from corsproxy.errors import InvalidOrigin, MalformedRequest
 from corsproxy.http.cookie_verdict import Asked, cookie_name, why_refused
 from corsproxy.http.target import parse_host
 from corsproxy.proxy.exchange import Exchange
-from corsproxy.proxy.response import REWRITTEN, rewritten
+from corsproxy.proxy.request_lines import TELLING_THE_PAGE, origin_in_place, retold
+from corsproxy.proxy.response import REWRITTEN, is_grant, rewritten
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ELSEWHERE = re.compile(rb"(?:https?:)?//([^/?#]+)", re.IGNORECASE)
@@ -47,20 +50,115 @@ class Line(NamedTuple):
     after: bytes
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether somebody listens at a loopback address."""
+def answers(host: str, port: int) -> bool | None:
+    """Whether somebody listens at a loopback address; None where there is no such address."""
     try:
         with socket.create_connection((host, port), _PROBE_SECONDS):
             return True
-    except OSError:
+    except (ConnectionRefusedError, TimeoutError):
         return False
+    except OSError:
+        return None
 
 
-def comment(exchange: Exchange, answers: Callable[[str, int], bool] = answers) -> Comment:
-    """The comment on an exchange that has ended; ``answers`` tells whether a loopback address is listened on."""
-    lines = list(_lines(exchange))
-    remarks = [*_cookies(exchange, lines), *_redirects(exchange, lines), *_families(exchange, answers)]
-    return Comment(tuple(_described(line) for line in lines if line.before != line.after), tuple(remarks))
+def localhost() -> list[str]:
+    """What the name means on this machine, in the order in which it is tried."""
+    with suppress(OSError):
+        found = socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)
+        return [str(address[0]) for *_, address in found]
+    return []
+
+
+class Commentator:
+    """Comments on exchanges that have ended.
+
+    ``answers`` tells whether a loopback address is listened on, and ``localhost`` which ones the name means.
+    """
+
+    def __init__(
+        self,
+        answers: Callable[[str, int], bool | None] = answers,
+        localhost: Callable[[], list[str]] = localhost,
+    ) -> None:
+        self._answers = answers
+        self._localhost = localhost
+        self._looked_at: set[Endpoint] = set()
+
+    def __call__(self, exchange: Exchange) -> Comment:
+        """The comment on an exchange."""
+        lines = list(_lines(exchange))
+        rewrites = [
+            *_told(exchange),
+            *(_described(line) for line in lines if line.before != line.after),
+            *_replaced(exchange),
+        ]
+        remarks = [*_cookies(exchange, lines), *_redirects(exchange, lines), *self._families(exchange)]
+        return Comment(tuple(rewrites), tuple(remarks))
+
+    def _families(self, exchange: Exchange) -> Iterator[Remark]:
+        """A server on this machine often listens on one loopback address only, and not on the one that is tried."""
+        endpoints = exchange.rule.upstream.endpoints if exchange.rule is not None else ()
+        for endpoint in endpoints:
+            if exchange.upstream == str(endpoint) and endpoint not in self._looked_at:
+                self._looked_at.add(endpoint)  # a server that is there need not be knocked at for each request
+                yield from self._reached(endpoint)
+            elif not exchange.upstream and exchange.status == 502:
+                yield from self._not_reached(endpoint)
+
+    def _reached(self, endpoint: Endpoint) -> Iterator[Remark]:
+        first = next(iter(self._localhost()), "") if endpoint.host == "localhost" else ""
+        if other := self._only_other(first, endpoint.port):
+            text = f"nobody answers at {first}, which localhost means first, but at {other}; have it listen on both"
+            yield Remark("upstream", text)
+
+    def _not_reached(self, endpoint: Endpoint) -> Iterator[Remark]:
+        named = self._localhost()
+        for tried in named if endpoint.host == "localhost" else [endpoint.host]:
+            if other := self._only_other(tried, endpoint.port):
+                host = "localhost" if other in named else f"[{other}]" if ":" in other else other
+                there = f"{'https' if endpoint.tls else 'http'}://{host}:{endpoint.port}"
+                yield Remark("upstream", f"nobody answers at {tried}, but at {other}; name it {there}")
+
+    def _only_other(self, host: str, port: int) -> str:
+        """The loopback address of the other family, when somebody listens there and nobody here; else ""."""
+        other = _OTHER_FAMILY.get(host, "")
+        found = other and self._answers(host, port) is False and self._answers(other, port)
+        return other if found else ""
+
+
+def _told(exchange: Exchange) -> Iterator[str]:
+    """What the upstream heard otherwise than the client said it: ``Host, Origin -> https://api.example.com``."""
+    rule = exchange.rule
+    if rule is None or not exchange.upstream:
+        return
+    origin = origin_in_place(rule, exchange.decision)
+    telling = [(name, value) for name, (_, value) in exchange.passed if name in TELLING_THE_PAGE]
+    told = [(name, value, retold(origin, name, value)) for name, value in telling] if origin is not None else []
+    changed = [name for name, before, after in told if after is not None and after != before]
+    host = _host_there(rule, exchange)
+    if host != exchange.host:
+        if changed and origin is not None and origin.partition(b"://")[2] == host:
+            changed.insert(0, b"host")
+        else:
+            yield f"Host -> {host.decode()}"
+    if changed and origin is not None:
+        yield f"{', '.join(name.decode().title() for name in changed)} -> {origin.decode()}"
+    if gone := [f"-{name.decode().title()}" for name, _, after in told if after is None]:
+        yield " ".join(gone)
+
+
+def _host_there(rule: Rule, exchange: Exchange) -> bytes:
+    if rule.forward_host is not None:
+        return rule.forward_host or exchange.host
+    return next(endpoint.authority for endpoint in rule.upstream.endpoints if str(endpoint) == exchange.upstream)
+
+
+def _replaced(exchange: Exchange) -> Iterator[str]:
+    """What the policy's own headers take the place of."""
+    if exchange.rule is not None and exchange.rule.policy is not None:
+        names = dict.fromkeys(written.decode().title() for written, _ in exchange.answered if is_grant(written.lower()))
+        if names:
+            yield f"the API's {', '.join(names)} replaced"
 
 
 def _lines(exchange: Exchange) -> Iterator[Line]:
@@ -117,17 +215,3 @@ def _redirects(exchange: Exchange, lines: list[Line]) -> Iterator[Remark]:
         if line.name == b"location" and match and match[1].lower() != exchange.host.lower():
             place = match[1].rpartition(b"@")[2].decode("latin-1")
             yield Remark("redirect", f"it leads to {place}, past this proxy; that server has to allow the origin null")
-
-
-def _families(exchange: Exchange, answers: Callable[[str, int], bool]) -> Iterator[Remark]:
-    """A server on localhost often listens on one loopback address only; the name finds it on either."""
-    if exchange.rule is None or exchange.upstream or exchange.status != 502:
-        return
-    for endpoint in exchange.rule.upstream.endpoints:
-        other = _OTHER_FAMILY.get(endpoint.host)
-        if other is not None and answers(other, endpoint.port):
-            scheme = "https" if endpoint.tls else "http"
-            there = f"{scheme}://localhost:{endpoint.port}"
-            yield Remark(
-                "upstream", f"nobody answers at {endpoint.host}, but at {other}; name it {there}, which finds both"
-            )

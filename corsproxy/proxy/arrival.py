@@ -75,6 +75,7 @@ class Arrival:
             origin=head.fields.first(b"origin"),
             scheme="https" if self.client.tls else "http",
             websocket=bool(head.fields.upgrade()),
+            passed=head.fields.passed,
         )
 
     @property

@@ -26,6 +26,7 @@ class Exchange:
     status: int = 0  # 0: the connection ended before an answer
     request_bytes: int = 0  # of the body
     response_bytes: int = 0  # of the body
+    passed: Sequence[tuple[bytes, tuple[bytes, bytes]]] = ()  # the client's end-to-end lines: lower-case name, line
     started: float = 0.0  # seconds, by time.perf_counter()
     duration: float = 0.0  # seconds
     answered: Sequence[tuple[bytes, bytes]] = ()  # the upstream's header lines, as they came

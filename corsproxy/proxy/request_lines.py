@@ -14,7 +14,7 @@ from corsproxy.http.referer import with_origin
 from corsproxy.proxy.framing import Framing, Kind
 from corsproxy.proxy.request import Client, Fields
 
-_TELLING_THE_PAGE = frozenset({b"origin", b"referer", b"sec-fetch-site"})
+TELLING_THE_PAGE = frozenset({b"origin", b"referer", b"sec-fetch-site"})
 
 
 def request_lines(
@@ -28,22 +28,37 @@ def request_lines(
 ) -> bytes:
     """Every end-to-end line but Host, then X-Forwarded-*, Via and the rule's own."""
     dropped = fields.nominated() | rule.request_edits.removed
-    # What the policy denies is never disguised: an upstream that refuses foreign origins must see that this is one.
-    own_origin = None if decision.outcome.denied else rule.forward_origin
+    own_origin = origin_in_place(rule, decision)
     lines = []
     for name, (written, value) in fields.passed:
         if name in dropped:
             continue
-        if own_origin is not None and name in _TELLING_THE_PAGE:
-            # What compares the page with this proxy would contradict an Origin that is the rule's, so it goes.
-            if not own_origin or name == b"sec-fetch-site":
+        if own_origin is not None and name in TELLING_THE_PAGE:
+            told = retold(own_origin, name, value)
+            if told is None:
                 continue
-            value = own_origin if name == b"origin" else with_origin(value, own_origin)  # noqa: PLW2901  # in its place
+            value = told  # noqa: PLW2901  # in its place
         lines.append(b"%b: %b\r\n" % (written, value))
     own = forwarding.lines(client.peer, client.tls, authority, fields.forwarded, version)
     lines.append(_without(rule.request_edits.removed, own) if rule.request_edits.removed else own)
     lines.append(rule.request_edits.lines)
     return b"".join(lines)
+
+
+def origin_in_place(rule: Rule, decision: Decision) -> bytes | None:
+    """The origin that the upstream sees in place of the page's; b"": none at all; None: the page's own.
+
+    What the policy denies is never disguised: an upstream that refuses foreign origins must see that this is one.
+    """
+    return None if decision.outcome.denied else rule.forward_origin
+
+
+def retold(own_origin: bytes, name: bytes, value: bytes) -> bytes | None:
+    """A value of one of the fields in TELLING_THE_PAGE as the upstream sees it; None: not at all."""
+    # What compares the page with this proxy would contradict an Origin that is the rule's, so it goes.
+    if not own_origin or name == b"sec-fetch-site":
+        return None
+    return own_origin if name == b"origin" else with_origin(value, own_origin)
 
 
 def _without(removed: frozenset[bytes], lines: bytes) -> bytes:

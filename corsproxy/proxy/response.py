@@ -119,7 +119,7 @@ def interim_head(forward: Forward, head: ResponseHead) -> bytes:
     lines.extend(
         b"%b: %b\r\n" % (written, rewritten(rule, authority, name, value) if name in REWRITTEN else value)
         for name, (written, value) in zip(head.names, head.fields, strict=True)
-        if name not in dropped and not _cors(name)
+        if name not in dropped and not is_grant(name)
     )
     return b"".join(lines) + b"\r\n"
 
@@ -137,7 +137,7 @@ def _passed(forward: Forward, head: ResponseHead) -> list[tuple[bytes, bytes, by
     dropped = _dropped(rule, head)
     passed = []
     for name, (written, value) in zip(head.names, head.fields, strict=True):
-        if name in dropped or (rule.policy is not None and _cors(name)):
+        if name in dropped or (rule.policy is not None and is_grant(name)):
             continue
         passed.append((name, written, rewritten(rule, forward.authority, name, value) if name in REWRITTEN else value))
     return passed
@@ -152,7 +152,7 @@ def _dropped(rule: Rule, head: ResponseHead) -> frozenset[bytes]:
     return dropped
 
 
-def _cors(name: bytes) -> bool:
+def is_grant(name: bytes) -> bool:
     """Whether a response header grants something across origins, and so is the policy's to give.
 
     Timing-Allow-Origin is such a grant (https://www.w3.org/TR/resource-timing/#sec-timing-allow-origin).

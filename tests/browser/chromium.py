@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
+# Every name below localhost is this machine, over IPv4, where the servers of the tests are.  So is every name below
+# test, which Chromium does not trust as it trusts localhost.  No other name exists.
+_RESOLVED = "MAP *.localhost 127.0.0.1, MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
+
 FLAGS = (
     "--no-sandbox",  # containers run as root
     "--disable-gpu",
@@ -25,10 +29,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Every name below localhost is this machine, over IPv4, where the servers of the tests are; so is every name below
-    # test, which Chromium does not trust as it trusts localhost.  No other name exists.
-    "--host-resolver-rules=MAP *.localhost 127.0.0.1, MAP *.test 127.0.0.1, MAP * ~NOTFOUND, "
-    "EXCLUDE localhost, EXCLUDE 127.0.0.1",
+    f"--host-resolver-rules={_RESOLVED}",
 )
 
 

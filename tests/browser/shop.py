@@ -175,6 +175,19 @@ class Shop:
 
 
 @asynccontextmanager
+async def visiting(browser: Browser, origin: str, *, any_certificate: bool = False) -> AsyncIterator[Visit]:
+    """A page of this origin in a context of its own, which ends with it."""
+    context = await browser.new_context(ignore_https_errors=any_certificate)
+    try:
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        await page.goto(origin + "/")
+        yield Visit(page, origin)
+    finally:
+        await context.close()
+
+
+@asynccontextmanager
 async def open_shop(
     browser: Browser,
     site: Site,

@@ -5,6 +5,7 @@ Every page is empty but for ``ask``, which tests write their scripts with.
 
 from __future__ import annotations
 
+import ssl
 from typing import Final, Self
 
 from aiohttp import web
@@ -29,22 +30,28 @@ ISOLATED: Final = {"Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin
 
 
 class Site:
-    """The server of the pages on a port of its own."""
+    """The server of the pages on a port of its own, over HTTPS with ``tls``."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._tls = tls
         self._runner: web.ServerRunner
 
     async def __aenter__(self) -> Self:
         self._runner = web.ServerRunner(web.Server(_answer), shutdown_timeout=0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
+
+    @property
+    def localhost(self) -> str:
+        """The origin of the pages as a development server's, http://localhost:5173 but for the port."""
+        return f"{'https' if self._tls else 'http'}://localhost:{self.port}"
 
     def origin(self, name: str) -> str:
         """The origin of the pages under a name below localhost; Chromium trusts these as it trusts https."""

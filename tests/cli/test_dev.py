@@ -14,6 +14,7 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import InvalidStatus
 
 from corsproxy.cli.dev import dev, dev_config
+from corsproxy.cli.remarks import localhost
 from tests.cli.running import running
 from tests.e2e.rig import ACAO, ClientWire, RawUpstream, answer, answering, refusing
 
@@ -42,11 +43,11 @@ needs_ipv6_name = pytest.mark.skipif(not has_ipv6() or not names_ipv6(), reason=
 
 
 class Upstream(RawUpstream):
-    """An API on the loopback address of one family only."""
+    """An API on the loopback address of one family only; on the one that its name means first, unless it is said."""
 
-    def __init__(self, script, host="127.0.0.1"):
+    def __init__(self, script, host=""):
         super().__init__(script)
-        self._host = host
+        self._host = host or localhost()[0]
 
     async def __aenter__(self):
         self._server = await asyncio.get_running_loop().create_server(self._accept, self._host, 0)
@@ -89,6 +90,26 @@ async def test_both_loopback_families_have_the_same_port():
         for address, name in [("127.0.0.1", b"127.0.0.1"), ("::1", b"[::1]"), ("::1", b"localhost")]:
             response = await (await process.connect(port, address)).ask(b"GET /", host(port, name), PAGE)
             assert (response.body, response.one(ACAO)) == (b"hello", PAGE[8:])
+
+
+@needs_ipv6_name
+async def test_an_api_at_the_second_address_of_localhost_is_found_and_that_is_said():
+    first, second = localhost()[:2]
+    async with Upstream(answering(OK), second) as upstream, developing(upstream.url) as (process, port):
+        assert (await (await process.connect(port)).ask(b"GET /", host(port))).body == b"hello"
+        assert f"nobody answers at {first}, which localhost means first, but at {second};" in await process.line(
+            "upstream:"
+        )
+
+
+@needs_ipv6
+async def test_an_api_that_is_not_where_it_was_named_is_looked_for():
+    async with (
+        Upstream(answering(OK), "::1") as upstream,
+        developing(upstream.url.replace("localhost", "127.0.0.1")) as (process, port),
+    ):
+        assert (await (await process.connect(port)).ask(b"GET /", host(port))).status == 502
+        assert "nobody answers at 127.0.0.1, but at ::1; name it http://" in await process.line("    upstream:")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6_name)])

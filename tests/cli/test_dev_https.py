@@ -17,6 +17,7 @@ from tests.e2e.rig import ACAO, ClientWire, RawUpstream, answer, answering
 
 PAGE = b"Origin: https://localhost:5173"
 COOKIE = b"sid=1; Domain=api.test; Path=/; Secure; HttpOnly; SameSite=None"
+CHANGES = "-Domain=api.test -Secure -SameSite=None +SameSite=Lax"
 OK = answer(b"200 OK", b"Set-Cookie: " + COOKIE, body=b"hello")
 
 
@@ -115,10 +116,49 @@ async def test_a_page_that_is_allowed_comes_as_the_apis_own_and_another_as_itsel
         await client.ask(
             b"POST /", host, b"Origin: http://localhost:5173", b"Referer: http://localhost:5173/x", body=b""
         )
+        assert f"[Host, Origin, Referer -> {upstream.url}]" in await process.line("POST")
         await client.ask(b"POST /", host, b"Origin: https://evil.test", b"Referer: https://evil.test/x", body=b"")
+        assert (await process.line("POST")).endswith(f"[Host -> 127.0.0.1:{upstream.port}]  [cookie sid {CHANGES}]")
     own = upstream.url.encode()
     heard = [(asked.one(b"origin"), asked.one(b"referer")) for asked in upstream.requests]
     assert heard == [(own, own + b"/x"), (b"https://evil.test", b"https://evil.test/x")]
+
+
+async def test_the_line_says_everything_that_was_rewritten():
+    fields = (
+        b"Access-Control-Allow-Origin: *",
+        b"Location: http://127.0.0.1:%d/next",
+        b"Link: <http://127.0.0.1:%d/b>; rel=next, <https://else.example/>; rel=prev",
+        b"Refresh: 1; url=http://127.0.0.1:%d/c",
+        b"Content-Location: //127.0.0.1:%d/d",
+        b"Set-Cookie: " + COOKIE,
+    )
+
+    async def api(wire):
+        await wire.request()
+        await wire.send(answer(b"302 Found", *(field.replace(b"%d", b"%d" % upstream.port) for field in fields)))
+
+    async with RawUpstream(api) as upstream, running("dev", upstream.url, "--listen", "localhost:0") as process:
+        port = await process.port()
+        client = await process.connect(port)
+        asked = (b"Host: localhost:%d" % port, PAGE, b"Sec-Fetch-Site: same-site")
+        response = await client.ask(b"GET /old", *asked)
+        line = await process.line("/old")
+    assert response.cors == [
+        (b"access-control-allow-credentials", b"true"),
+        (ACAO, PAGE[8:]),
+        (b"access-control-expose-headers", b"content-location, link, location, refresh"),
+    ]
+    assert line.split("allowed  ")[1].split("  ") == [
+        f"[Host, Origin -> {upstream.url}]",
+        "[-Sec-Fetch-Site]",
+        "[Location -> /next]",
+        "[Link -> </b>; rel=next, <https://else.example/>; rel=prev]",
+        "[Refresh -> 1; url=/c]",
+        "[Content-Location -> /d]",
+        f"[cookie sid {CHANGES}]",
+        "[the API's Access-Control-Allow-Origin replaced]",
+    ]
 
 
 async def test_a_log_in_at_an_https_api_works_for_a_page_on_http_localhost(tmp_path):

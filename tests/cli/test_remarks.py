@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import socket
@@ -11,7 +12,7 @@ import pytest
 from corsproxy.cli.dev import dev_config, local_network_access
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.local_certificate import Certificate
-from corsproxy.cli.remarks import Comment, Remark, answers, comment
+from corsproxy.cli.remarks import Comment, Commentator, Remark, answers, localhost
 from corsproxy.config.load import compile_config, load_config
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.proxy.exchange import Exchange
@@ -38,6 +39,65 @@ def never(host, port):
     raise AssertionError((host, port))
 
 
+def rule_to(url):
+    return load_config(f"rules: [{{upstream: '{url}', policy: none}}]", "c", {}).table.rules[0]
+
+
+def comment(exchange, answers):
+    return Commentator(answers)(exchange)
+
+
+# What was rewritten.
+
+HOST = "Host -> api.example.com"
+TOLD = (
+    (b"accept", (b"Accept", b"*/*")),
+    (b"referer", (b"Referer", PAGE + b"/page?x")),
+    (b"origin", (b"Origin", PAGE)),
+    (b"sec-fetch-site", (b"Sec-Fetch-Site", b"same-site")),
+)
+OWN = (b"origin", (b"Origin", API.encode()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"passed": TOLD}, [f"Host, Referer, Origin -> {API}", "-Sec-Fetch-Site"]),
+        ({"passed": TOLD[:1]}, [HOST]),
+        ({"passed": (OWN,), "host": b"api.example.com"}, []),
+        ({"passed": TOLD, "decision": Decision(Outcome.DENIED_ORIGIN)}, [HOST]),  # no stranger is disguised
+        ({"passed": TOLD, "upstream": ""}, []),  # a preflight, or nobody was reached
+        ({"passed": TOLD, "rule": None}, []),
+    ],
+)
+def test_what_the_api_hears_otherwise_than_it_was_said(settings, said):
+    assert comment(exchange(**settings), never).rewrites == tuple(said)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("forward_host: preserve", []),
+        ("forward_host: a.example", ["Host -> a.example"]),
+        ("forward_origin: remove", [HOST, "-Referer -Origin -Sec-Fetch-Site"]),
+        ("forward_origin: 'https://b.example'", [HOST, "Referer, Origin -> https://b.example", "-Sec-Fetch-Site"]),
+    ],
+)
+def test_a_rule_may_tell_it_otherwise(keys, said):
+    text = f"rules: [{{upstream: '{API}', policy: {{allow_origins: '*'}}, {keys}}}]"
+    rule = load_config(text, "c", {}).table.rules[0]
+    assert comment(exchange(rule=rule, passed=TOLD), never).rewrites == tuple(said)
+
+
+GRANTS = ((b"access-control-allow-origin", b"*"), (b"Vary", b"Origin"), (b"Timing-Allow-Origin", b"*"))
+REPLACED = "the API's Access-Control-Allow-Origin, Timing-Allow-Origin replaced"
+
+
+@pytest.mark.parametrize(("rule", "said"), [(RULE, [REPLACED]), (rule_to(API), [])])
+def test_the_apis_own_grants(rule, said):
+    assert comment(exchange(*GRANTS, *GRANTS, rule=rule), never).rewrites == (HOST, *said)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -51,7 +111,7 @@ def never(host, port):
     ],
 )  # fmt: skip
 def test_what_was_rewritten(line, said):
-    assert comment(exchange(line), never) == Comment((said,))
+    assert comment(exchange(line), never) == Comment((HOST, said))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +119,7 @@ def test_what_was_rewritten(line, said):
     [(b"Location", b"/login"), (b"Location", b"https://else.example/"), cookie(b"a=1; SameSite=Lax"), (b"X-A", b"b")],
 )
 def test_what_passes_untouched_is_not_mentioned(line):
-    assert comment(exchange(line), never) == Comment()
+    assert comment(exchange(line), never) == Comment((HOST,))
 
 
 @pytest.mark.parametrize(
@@ -117,53 +177,112 @@ def test_a_redirect_that_does_no_harm(target, settings):
     assert comment(exchange((b"Location", target), **settings), never).remarks == ()
 
 
-def rule_to(url):
-    return load_config(f"rules: [{{upstream: '{url}', policy: none}}]", "c", {}).table.rules[0]
+BOTH = ["::1", "127.0.0.1"]
 
 
 @pytest.mark.parametrize(
-    ("url", "listening", "text"),
+    ("url", "listening", "localhost", "text"),
     [
-        ("http://127.0.0.1:5000", "::1", "nobody answers at 127.0.0.1, but at ::1; name it http://localhost:5000"),
-        ("https://[::1]:5000", "127.0.0.1", "nobody answers at ::1, but at 127.0.0.1; name it https://localhost:5000"),
-        ("http://127.0.0.1:5000", "", ""),
-        ("http://localhost:5000", "::1", ""),
-        ("http://192.0.2.1:5000", "::1", ""),
+        ("http://127.0.0.1:5000", "::1", BOTH, "nobody answers at 127.0.0.1, but at ::1; name it http://localhost:5000"),
+        ("https://[::1]:5000", "127.0.0.1", BOTH,
+         "nobody answers at ::1, but at 127.0.0.1; name it https://localhost:5000"),
+        ("http://127.0.0.1:5000", "::1", ["127.0.0.1"],
+         "nobody answers at 127.0.0.1, but at ::1; name it http://[::1]:5000"),
+        ("http://localhost:5000", "::1", ["127.0.0.1"],
+         "nobody answers at 127.0.0.1, but at ::1; name it http://[::1]:5000"),
+        ("https://localhost:5000", "127.0.0.1", ["::1"],
+         "nobody answers at ::1, but at 127.0.0.1; name it https://127.0.0.1:5000"),
+        ("http://127.0.0.1:5000", "", BOTH, ""),
+        ("http://127.0.0.1:5000", "127.0.0.1 ::1", BOTH, ""),  # it was refused for another reason: a certificate
+        ("http://localhost:5000", "", [], ""),
+        ("http://192.0.2.1:5000", "::1", BOTH, ""),
     ],
-)
-def test_an_upstream_on_the_other_loopback_family(url, listening, text):
+)  # fmt: skip
+def test_an_upstream_that_is_only_on_the_other_loopback_family(url, listening, localhost, text):
+    commentator = Commentator(lambda host, port: host in listening.split() and port == 5000, lambda: localhost)
     down = exchange(rule=rule_to(url), status=502, upstream="", failure="refused")
-    remarks = comment(down, lambda host, port: (host, port) == (listening, 5000)).remarks
-    assert remarks == ((Remark("upstream", f"{text}, which finds both"),) if text else ())
+    assert commentator(down).remarks == ((Remark("upstream", text),) if text else ())
 
 
-@pytest.mark.parametrize("settings", [{"status": 200}, {"upstream": "http://127.0.0.1:5000"}, {"rule": None}])
+@pytest.mark.parametrize("settings", [{"status": 504}, {"rule": None}])
 def test_only_an_upstream_that_was_not_reached_is_looked_for(settings):
     down = {"rule": rule_to("http://127.0.0.1:5000"), "status": 502, "upstream": ""} | settings
     assert comment(exchange(**down), never).remarks == ()
 
 
-def test_whether_somebody_listens():
+@pytest.mark.parametrize(
+    ("listening", "localhost", "said"),
+    [
+        ({"127.0.0.1"}, BOTH, ("::1", "127.0.0.1")),
+        ({"::1"}, ["127.0.0.1", "::1"], ("127.0.0.1", "::1")),
+        ({"::1"}, BOTH, None),
+        ({"127.0.0.1", "::1"}, BOTH, None),
+        ({"127.0.0.1"}, ["127.0.0.1"], None),
+        (set(), BOTH, None),  # it has gone in between
+        ({"127.0.0.1"}, [], None),
+    ],
+)
+def test_an_upstream_that_localhost_finds_at_its_second_address(listening, localhost, said):
+    """The exchange went well, and yet it is told; it is looked at once."""
+    asked = []
+
+    def answers(host, port):
+        asked.append((host, port))
+        return host in listening
+
+    commentator = Commentator(answers, lambda: localhost)
+    reached = exchange(rule=rule_to("http://localhost:5000"), upstream="http://localhost:5000")
+    text = "nobody answers at {}, which localhost means first, but at {}; have it listen on both"
+    assert commentator(reached).remarks == ((Remark("upstream", text.format(*said)),) if said else ())
+    assert set(asked) <= {("127.0.0.1", 5000), ("::1", 5000)}
+    asked.clear()
+    assert commentator(reached).remarks == ()
+    assert asked == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:5000", API])
+def test_an_address_that_was_reached_is_the_right_one(url):
+    assert comment(exchange(rule=rule_to(url), upstream=url), never).remarks == ()
+
+
+def test_what_localhost_means(monkeypatch):
+    assert set(localhost()) <= {"127.0.0.1", "::1"}
+    assert localhost()
+
+    def unknown(*_, **__):
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert localhost() == []
+
+
+def test_whether_somebody_listens(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = listening.getsockname()
         assert answers(*address)
-    assert not answers(*address)
+    assert answers(*address) is False
+
+    def without_ipv6(*_):
+        raise OSError(errno.EADDRNOTAVAIL, "no such address")
+
+    monkeypatch.setattr(socket, "create_connection", without_ipv6)
+    assert answers("::1", 80) is None
 
 
 def test_the_line_tells_the_rewrites_and_each_remark_is_made_once():
     out = io.StringIO()
-    printer = ExchangePrinter(out, comment=comment)
+    printer = ExchangePrinter(out, comment=Commentator(never))
     for _ in range(2):
-        printer(exchange(cookie(b"__Host-\x1b=1")))
+        printer(exchange(cookie(b"__Host-\x9b=1")))
     first, remark, second = out.getvalue().splitlines()
-    assert first.endswith(r"allowed  [cookie __Host-\x1b +SameSite=Lax]")
-    assert second.endswith(r"allowed  [cookie __Host-\x1b +SameSite=Lax]")
-    assert remark == r"    cookie:  the browser will refuse __Host-\x1b: its name promises Secure, which it has not"
+    assert first.endswith(r"allowed  [Host -> api.example.com]  [cookie __Host-\x9b +SameSite=Lax]")
+    assert second.endswith(r"allowed  [Host -> api.example.com]  [cookie __Host-\x9b +SameSite=Lax]")
+    assert remark == r"    cookie:  the browser will refuse __Host-\x9b: its name promises Secure, which it has not"
 
 
 def test_a_remark_is_made_where_lines_are_not_wanted():
     out = io.StringIO()
-    printer = ExchangePrinter(out, every=False, comment=comment)
+    printer = ExchangePrinter(out, every=False, comment=Commentator(never))
     printer(exchange((b"Location", b"https://api.example.com/")))
     assert out.getvalue() == ""
     printer(exchange((b"Location", b"https://login.example/"), status=303))
@@ -190,8 +309,8 @@ def test_chromium_asks_before_a_page_of_elsewhere_reaches_this_machine(origins, 
 
 
 def test_the_log_in_the_documentation_is_what_is_printed():
-    page, out = {"origin": b"http://127.0.0.1:5173"}, io.StringIO()
-    printer = ExchangePrinter(out, comment=comment)
+    page, out = {"origin": b"http://127.0.0.1:5173", "passed": TOLD[2:3]}, io.StringIO()
+    printer = ExchangePrinter(out, comment=Commentator(never))
     log_in = exchange(cookie(b"sid=1; Domain=api.example.com; Secure"), **page)
     log_in.method, log_in.target, log_in.duration = b"POST", b"/login", 0.012
     account = exchange((b"Location", b"https://login.example.com/"), status=302, **page)
