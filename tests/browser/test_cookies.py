@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 import trustme
 
-from corsproxy.cli.remarks import comment
+from corsproxy.cli.remarks import Commentator
 from tests.browser.chromium import with_third_party_cookies
 from tests.browser.shop import Visit
 from tests.browser.site import PAGE
@@ -151,6 +151,7 @@ async def test_dev_warns_of_the_cookies_that_the_browser_refuses(context, tls, p
         kept = {(cookie["name"], cookie["value"]) for cookie in await context.cookies()}
         (exchange,) = [exchange for exchange in await proxy.recorded(2) if exchange.target == b"/cookies"]
         await visit.page.close()
+    commentator = Commentator()
     alone = {line: dataclasses.replace(exchange, answered=((b"Set-Cookie", line),)) for line in lines}
-    foretold = {line: not comment(record).remarks for line, record in alone.items()}
+    foretold = {line: not commentator(record).remarks for line, record in alone.items()}
     assert foretold == {line: pair(line) in kept for line in lines}

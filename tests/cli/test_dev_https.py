@@ -153,7 +153,7 @@ async def test_the_line_says_everything_that_was_rewritten():
         f"[Host, Origin -> {upstream.url}]",
         "[-Sec-Fetch-Site]",
         "[Location -> /next]",
-        "[Link -> </b>; rel=next, <https://else.example/>; rel=prev]",
+        r"[Link -> \x3c/b>; rel=next, \x3chttps://else.example/>; rel=prev]",
         "[Refresh -> 1; url=/c]",
         "[Content-Location -> /d]",
         f"[cookie sid {CHANGES}]",
