@@ -38,11 +38,15 @@ class Peer:
     python: Path | None = None  # of a variant of this project
     environment: Mapping[str, str] = field(default_factory=dict)  # of a variant of this project
 
-    def cannot_vary(self, variation: Variation) -> str:
-        """Why it cannot be configured so; empty when it can."""
+    def knows(self, variation: Variation) -> bool:
+        """Whether its configuration here has what differs."""
         asked = {name for name, value in variation._asdict().items() if value != Variation._field_defaults[name]}
-        for name in sorted(asked - {"upstream"} - self.varies):
-            return f"its configuration here has no {name.replace('_', ' ')}"
+        return asked <= self.varies | {"upstream"}
+
+    def cannot_vary(self, variation: Variation) -> str:
+        """Why it cannot be configured so yet; empty when it can."""
+        if variation.watched:
+            return "not there yet: the inspector"
         if variation.workers > 1 and self.python and "--workers" not in serve_options(self.python):
             return "not there yet: `corsproxy serve` has no --workers"
         return ""
@@ -151,7 +155,7 @@ def corsproxy(name: str, title: str, *, venv: str = ".venv", environment: Mappin
         lambda site: _corsproxy(site, python, environment or {}),
         needs=(str(python),),
         install="scripts/bench makes it",
-        varies=frozenset({"workers", "rules", "origins", "access_log"}),
+        varies=frozenset({"workers", "rules", "origins", "access_log", "watched"}),
         python=python,
         environment=environment or {},
     )

@@ -168,7 +168,7 @@ def _variations(results: Results, samples: Samples) -> str:
                     ]
                 )
     workers = [
-        f"{_title(results, target)}: 2 workers do {found.words} times what one does."
+        f"{_title(results, target)}: 2 workers against one: {found.words}."
         for target in samples.targets("workers")
         if (found := scaling(samples, target))
     ]

@@ -104,7 +104,7 @@ class Session:
 
     def _can(self, case: Case, peer: Peer, label: str, variation: Variation) -> bool:
         """Whether a case can be measured on a proxy; the reason why not is kept."""
-        if case.variations and not peer.varies:
+        if not all(peer.knows(each) for each in case.variations.values()):
             return False  # these cases compare a proxy with itself, and this one's configuration here is fixed
         reason = peer.cannot_vary(variation) or self._wrong(case, peer, _on(case, variation))
         if reason:

@@ -45,11 +45,11 @@ def test_nginx_has_as_many_rules_origins_and_workers_as_we_have(tmp_path):
     assert written.count("https://tenant-") == 9
 
 
-def test_a_configuration_that_a_proxy_does_not_know_is_refused_with_a_reason():
-    assert BASE.cannot_vary(Variation(workers=2)) == ""
+def test_a_proxy_knows_what_its_template_can_say():
+    assert BASE.knows(Variation(upstream="stream", workers=2))
+    assert not BASE.knows(Variation(watched=True))
     envoy = next(peer for peer in PEERS if peer.name == "envoy")
-    assert envoy.cannot_vary(Variation(rules=10)) == "its configuration here has no rules"
-    assert BASE.cannot_vary(Variation(watched=True)) == "its configuration here has no watched"
+    assert not envoy.knows(Variation(rules=10))
 
 
 def test_a_name_without_a_value_is_an_error():
