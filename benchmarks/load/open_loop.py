@@ -77,7 +77,11 @@ def run(port: int, rate: float, seconds: float, connections: int, prefix: str) -
             data = received.pop(sock, b"") + sock.recv(65536)
             if data.endswith((END, END + b"\r\n0\r\n\r\n")):
                 latencies.append(perf_counter() - due.pop(sock))
-                idle.append(sock)
+                if b"connection: close" in data[:1024].lower():  # announced: the next request finds a new one
+                    sock.close()
+                    idle.append(_connected(port))
+                else:
+                    idle.append(sock)
             elif not data:  # some proxies close connections now and then; a client asks again
                 reopened += 1
                 if reopened > total / 100:

@@ -10,7 +10,8 @@ from benchmarks.load.open_loop import percentile
 
 class Head:
     def __init__(self, data: bytes) -> None:
-        self.fields, self.target, self.body, self.complete = {}, b"", b"", False
+        self.fields: dict[str, str] = {}
+        self.target, self.body, self.complete = b"", b"", False
         self.parser = httptools.HttpRequestParser(self)
         self.parser.feed_data(data)
 
