@@ -20,7 +20,7 @@ _PANELS: Final = {
     "performance-requests": ("small", "browser", "preflight", "preflights", "connection", "various"),
     "performance-bodies": ("down-64k", "down-10m", "up-64k", "up-10m", "sse", "websocket"),
 }
-_LOW: Final = 0.02  # below it a bar could not be seen anyway
+_LOW: Final = 0.005  # below it a bar could not be seen anyway
 
 mpl.rcParams.update({"svg.hashsalt": "corsproxy", "svg.fonttype": "path", "font.size": 9})
 
@@ -70,7 +70,7 @@ def _bars(panel: Axes, results: Mapping[str, Any], samples: Samples, case: str) 
     panel.set_yticks(range(len(order)), [results["targets"][target]["title"] for target in order])
     panel.set_xscale("log")
     largest = max((standing.spread.high for standing in found.values()), default=1)
-    panel.set_xlim(_LOW / 2, largest * 2)
+    panel.set_xlim(_LOW / 1.5, largest * 2)
     panel.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
     panel.axvline(1, color=NGINX, linewidth=0.8)
     if case in OF_NGINX:

@@ -55,6 +55,8 @@ def shares(stacks: str) -> str:
     for line in stacks.splitlines():
         frames, _, count = line.rpartition(" ")
         names = frames.split(";")
+        if names[-1].startswith("epoll_pwait"):  # waiting, which the sampler takes for work
+            continue
         total += int(count)
         alone[names[-1]] += int(count)
         for name in set(names):
