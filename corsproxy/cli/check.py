@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from corsproxy.cli.config_file import config_option, read_config
+from corsproxy.cli.source import Source, source_options
 from corsproxy.cli.style import print_problems, print_table, print_warnings
 from corsproxy.errors import InvalidConfig, Problem
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
+@source_options
 @click.option(
     "--json", "as_json", is_flag=True, envvar="CORSPROXY_CHECK_JSON", show_envvar=True, help="Print JSON, for programs."
 )
-def check(file: str, as_json: bool) -> None:  # click passes a flag so
-    """Say what a configuration file means, or everything that is wrong with it.
+def check(source: Source, as_json: bool) -> None:  # click passes a flag so
+    """Say what a configuration means, or everything that is wrong with it.
 
     Prints the table that results: the rules in the order in which they win, where each was written, and what each
-    policy grants.  An invalid file exits with 1 and every problem as FILE:LINE:COLUMN with the smallest correction.
-    Nothing is connected to and nothing is started.
+    policy grants.  What is invalid exits with 1 and every problem as FILE:LINE:COLUMN, or the name of the flag or
+    variable, with the smallest correction.  Nothing is connected to and nothing is started.
 
     \b
         corsproxy check -c config.yaml
         corsproxy check -c config.yaml --json
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
     try:
-        compiled = read_config(file)
+        compiled = source.read()
     except InvalidConfig as invalid:
         if as_json:
             _print_json({"valid": False, "problems": _located(invalid.problems)})

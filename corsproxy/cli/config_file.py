@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
-def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def file_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """``-c FILE``, the same for every command that reads a configuration."""
     return click.option(
         "-c",
         "--config",
         "file",
-        required=True,
+        required=required,
         metavar="FILE",
         envvar="CORSPROXY_CONFIG",
         show_envvar=True,
         help="The rule table (YAML); - reads standard input.",
-    )(command)
+    )
 
 
 def read_config(file: str) -> Compiled:

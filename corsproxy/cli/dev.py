@@ -13,6 +13,7 @@ import click
 
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.local_certificate import Certificate, data_folder, local_certificate
+from corsproxy.cli.one_api import TEXTS
 from corsproxy.cli.remarks import Commentator
 from corsproxy.cli.serve import serve_compiled
 from corsproxy.cli.style import wants_colour
@@ -47,8 +48,9 @@ _LOOPBACK_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
     "--allow-origin",
     "origins",
     multiple=True,
+    type=TEXTS,
     metavar="ORIGIN",
-    envvar="CORSPROXY_ALLOW_ORIGIN",
+    envvar="CORSPROXY_ALLOW_ORIGINS",
     show_envvar=True,
     help="An origin whose pages may use the API; may be repeated.  [default: any loopback origin]",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from corsproxy.cli.config_file import config_option, read_config
+from corsproxy.cli.source import Source, source_options
 
 if TYPE_CHECKING:
     from corsproxy.config.addresses import Listen
@@ -29,7 +29,7 @@ class _UnixConnection(HTTPConnection):
 
 
 @click.command()
-@config_option
+@source_options
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True, max=3600),
@@ -39,12 +39,13 @@ class _UnixConnection(HTTPConnection):
     show_envvar=True,
     help="Seconds to wait.",
 )
-def healthcheck(file: str, timeout: float) -> None:
+def healthcheck(source: Source, timeout: float) -> None:
     """Ask a running proxy whether it is ready; the exit code is 0 when it is, 1 when it is not.
 
     The admin listener is asked for /readyz; without one, the proxy itself is asked by `OPTIONS *`.
+    Where they listen is read as `corsproxy serve` reads it, from the same file, flags or variables.
     """
-    compiled = read_config(file)
+    compiled = source.read()
     listen, method, path = (
         (compiled.admin, "GET", "/readyz") if compiled.admin is not None else (compiled.listen[0], "OPTIONS", "*")
     )

@@ -20,8 +20,8 @@ from corsproxy.errors import CorsproxyError, InvalidConfig
 COMMANDS: Final = {
     "demo": "See in a browser what the proxy is for.",
     "dev": "Put the proxy in front of one API, for a front-end on localhost.",
-    "serve": "Serve the rule table of a configuration file.",
-    "check": "Say what a configuration file means, or everything that is wrong with it.",
+    "serve": "Serve the rule table of a configuration file, or one API by flags alone.",
+    "check": "Say what a configuration means, or everything that is wrong with it.",
     "schema": "Print the JSON Schema of configuration files, for editors.",
     "healthcheck": "Ask a running proxy whether it is ready.",
 }

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from corsproxy.cli.config_file import config_option, read_config
 from corsproxy.cli.exchange_lines import ExchangePrinter
+from corsproxy.cli.source import Source, source_options
 from corsproxy.cli.style import print_warnings, wants_colour
 from corsproxy.server.run import run
 
@@ -26,7 +26,7 @@ _REMEDIES = {
 
 
 @click.command()
-@config_option
+@source_options
 @click.option(
     "--access-log/--no-access-log",
     envvar="CORSPROXY_ACCESS_LOG",
@@ -35,17 +35,19 @@ _REMEDIES = {
     show_default=True,
     help="A line per exchange on standard output; denials are always printed, once per cause.",
 )
-def serve(file: str, access_log: bool) -> None:
-    """Serve the rule table of a configuration file.
+def serve(source: Source, access_log: bool) -> None:
+    """Serve the rule table of a configuration file, or one API by flags alone.
 
-    Nothing starts when the file is invalid: every problem is printed with its line, and the exit code is 1.  SIGTERM or
-    SIGINT ends it after the requests in flight, at once when there are none.
+    Nothing starts when the configuration is invalid: every problem is printed with its line or its variable, and the
+    exit code is 1.  SIGTERM or SIGINT ends it after the requests in flight, at once when there are none.  Where neither
+    -c nor --upstream is given, /etc/corsproxy/config.yaml is read.
 
     \b
         corsproxy serve -c config.yaml
         CORSPROXY_CONFIG=/etc/corsproxy/config.yaml corsproxy serve --no-access-log
+        corsproxy serve --upstream http://127.0.0.1:8000 --allow-origin https://app.example.com
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
-    compiled = read_config(file)
+    compiled = source.read()
     print_warnings(compiled.warnings)
     printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), every=access_log)
 

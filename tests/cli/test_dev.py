@@ -203,7 +203,7 @@ def test_the_hosts_that_are_served(listen, named):
     ("flags", "environment"),
     [
         (("--allow-origin", "https://app.test", "--allow-origin", "http://*.dev.test:*"), {}),
-        ((), {"CORSPROXY_ALLOW_ORIGIN": "https://app.test http://*.dev.test:*"}),
+        ((), {"CORSPROXY_ALLOW_ORIGINS": "https://app.test http://*.dev.test:*"}),
     ],
 )
 async def test_named_origins_take_the_place_of_loopback(flags, environment):

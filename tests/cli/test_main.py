@@ -60,7 +60,7 @@ def test_help_imports_no_command():
         (["chek"], "Error: there is no command 'chek'; did you mean 'check'?"),
         (["zzz"], "Error: there is no command 'zzz'"),
         (["--nothing"], "Error: No such option '--nothing'."),
-        (["check"], "Error: Missing option '-c' / '--config'"),
+        (["check"], "Error: nothing says what to serve; give -c FILE"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments, message):
