@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 
 # The first stage builds the wheel and installs it, with the exact versions that the tests ran on, into one folder.
-FROM python:3.13-slim-bookworm AS build
+FROM python:3.13-slim-trixie AS build
 
 WORKDIR /src
 COPY requirements/build.txt requirements/runtime.txt requirements/
@@ -18,25 +18,32 @@ RUN /build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation
     && /build/bin/python -m pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps /dist/*.whl \
     && /app/bin/python -m compileall -q --invalidation-mode unchecked-hash /app/lib
 
-# The second stage has Python and that folder.  It needs no shell, writes no file and is nobody in particular.
-FROM python:3.13-slim-bookworm
+# hadolint ignore=DL3008  # it leaves nothing of itself in the image, and Debian keeps only one version at a time
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
+COPY deploy/image/gather.py ./
+RUN python gather.py /app /image
+
+# The second stage is that folder, Python, and the libraries of both: no shell, no package manager, nothing to write to,
+# and nobody in particular to be.
+FROM scratch
 
 LABEL org.opencontainers.image.title="corsproxy" \
       org.opencontainers.image.description="A reverse proxy that adds CORS to APIs which lack it" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 
-# The health check reads the same file as the command below; whoever moves one sets the other.
-ENV PATH=/app/bin:$PATH \
-    CORSPROXY_CONFIG=/etc/corsproxy/config.yaml \
+# The two addresses are for who has no file: whoever mounts /etc/corsproxy/config.yaml says them there.
+ENV PATH=/app/bin \
+    CORSPROXY_LISTEN=0.0.0.0:8080 \
+    CORSPROXY_ADMIN=127.0.0.1:9901 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
-COPY --from=build /app /app
+COPY --from=build /image /
 
 USER 65532:65532
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["corsproxy", "healthcheck"]
 ENTRYPOINT ["corsproxy"]
-CMD ["serve", "-c", "/etc/corsproxy/config.yaml"]
+CMD ["serve"]
