@@ -16,7 +16,6 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -186,35 +185,6 @@ def test_a_lock_names_no_place_to_install_from(name):
     """Everybody installs from the index that their own pip knows; the hashes say that it is the same thing."""
     text = (ROOT / "requirements" / f"{name}.txt").read_text("utf-8")
     assert re.findall(r"https?:|file:|--index\S*|--extra-\S*|--find-links|^-\S*|\s@\s", text, re.MULTILINE) == []
-
-
-# Deployment examples
-
-
-def test_the_example_configuration_of_deployments_is_valid():
-    done = run(sys.executable, "-m", "corsproxy", "check", "-c", "deploy/config.yaml", cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_compose_example_keeps_the_api_behind_the_proxy():
-    services = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["services"]
-    api, proxy = services["api"], services["corsproxy"]
-    config = yaml.safe_load((ROOT / "deploy/config.yaml").read_text("utf-8"))
-    assert proxy["network_mode"] == "service:api"
-    assert proxy["read_only"] is True
-    assert proxy["cap_drop"] == ["ALL"]
-    assert proxy["volumes"] == ["./config.yaml:/etc/corsproxy/config.yaml:ro"]
-    assert api["ports"] == ["8080:8080"]
-    assert config["listen"] == "0.0.0.0:8080"
-    assert config["rules"][0]["upstream"] == f"http://127.0.0.1:{api['command'][3]}"
-
-
-def test_the_systemd_unit_checks_before_it_serves():
-    unit = (ROOT / "deploy/corsproxy.service").read_text("utf-8")
-    commands = dict(re.findall(r"^(ExecStart\w*)=\S+/bin/corsproxy (.*)$", unit, re.MULTILINE))
-    config = "-c /etc/corsproxy/config.yaml"
-    assert commands == {"ExecStartPre": f"check {config}", "ExecStart": f"serve {config}"}
-    assert "\nDynamicUser=yes\n" in unit
 
 
 # Scripts
