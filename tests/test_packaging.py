@@ -35,9 +35,10 @@ BOUND_TO_A_MACHINE = re.compile(
 
 def project_files() -> Iterator[Path]:
     """Every file of the checkout that git does not ignore; without asking git, which a fresh machine may lack."""
-    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text("utf-8").splitlines() if line]
+    named = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text("utf-8").splitlines() if line]
+    ignored = [".git", *named]  # a folder, or in a second work tree a file
     for folder, folders, files in os.walk(ROOT):
-        kept = [name for name in folders if not matches(name, [".git", *ignored])]
+        kept = [name for name in folders if not matches(name, ignored)]
         folders[:] = kept
         yield from (Path(folder, name) for name in files if not matches(name, ignored))
 
