@@ -132,7 +132,7 @@ def _told(exchange: Exchange) -> Iterator[str]:
     if rule is None or not exchange.upstream:
         return
     origin = origin_in_place(rule, exchange.decision)
-    telling = [(name, value) for name, (_, value) in exchange.passed if name in TELLING_THE_PAGE]
+    telling = [(line.name, line.value) for line in exchange.passed if line.name in TELLING_THE_PAGE]
     told = [(name, value, retold(origin, name, value)) for name, value in telling] if origin is not None else []
     changed = [name for name, before, after in told if after is not None and after != before]
     host = _host_there(rule, exchange)

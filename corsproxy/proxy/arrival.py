@@ -1,17 +1,25 @@
-"""One request as the listener received it, in the shape that aiohttp's RequestHandler handles."""
+"""One request as the listener received it, and what the walk knows of it so far.
+
+It has the shape that aiohttp's RequestHandler handles, since the ordinary lane is a handler of aiohttp's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import StreamReader
 from aiohttp.http_parser import RawRequestMessage
 
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.inflow import Inflow
+from corsproxy.proxy.plan import Answer, Forward
 from corsproxy.proxy.request import Client, Fields, RequestHead
+
+if TYPE_CHECKING:
+    from corsproxy.proxy.relay import Relay
 
 # What stands for the head of a request that could not be read.
 NO_HEAD = RequestHead(b"", b"", b"1.1", Fields(()))
@@ -34,6 +42,13 @@ class RawFlow(Flow, Protocol):
         """The client sent something."""
 
 
+class Cancellable(Protocol):
+    """Something under way that can be given up."""
+
+    def cancel(self) -> object:
+        """Give it up, if it has not ended."""
+
+
 class ClientConnection(Protocol):
     """A client's connection, as far as a request on it needs it."""
 
@@ -48,18 +63,36 @@ class ClientConnection(Protocol):
     def switch(self, raw: RawFlow) -> None:
         """Hand over every byte from now on."""
 
+    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:
+        """The walk of this request has ended."""
+
 
 class Arrival:
-    """A request, and the client's connection as far as the walk may use it.
+    """A request under way, and the client's connection as far as the walk may use it.
 
     ``refusal`` is the answer that it gets whatever the rule table says: the connection is one too many, its head is too
     large or could not be read.  In the last case ``head`` is NO_HEAD, and nobody knows which rule it was meant for.
     """
 
-    __slots__ = ("_task", "_wants_keep_alive", "client", "downstream", "exchange", "head", "payload", "refusal")
+    __slots__ = (
+        "_task",
+        "_wants_keep_alive",
+        "client",
+        "connecting",
+        "downstream",
+        "exchange",
+        "head",
+        "over",
+        "payload",
+        "planned",
+        "refusal",
+        "relay",
+        "repeated",
+        "sending",
+    )
 
     def __init__(
-        self, head: RequestHead, payload: StreamReader, downstream: ClientConnection, *, keep_alive: bool
+        self, head: RequestHead, payload: StreamReader | Inflow, downstream: ClientConnection, *, keep_alive: bool
     ) -> None:
         self.head = head
         self.payload = payload
@@ -67,29 +100,42 @@ class Arrival:
         self.client = downstream.client
         self.refusal: OwnAnswer | None = downstream.refusal
         self._wants_keep_alive = keep_alive
+        self.planned: Answer | Forward | None = None
+        self.relay: Relay | None = None  # of the attempt under way
+        self.connecting: Cancellable | None = None
+        self.sending: Cancellable | None = None  # the body
+        self.repeated = False  # whether this is the second attempt
+        self.over = False
+        fields = head.fields
         self.exchange = Exchange(
-            client=self.client.peer or "",
-            method=head.method,
-            target=head.target,
-            host=head.fields.first(b"host"),
-            origin=head.fields.first(b"origin"),
-            scheme="https" if self.client.tls else "http",
-            websocket=bool(head.fields.upgrade()),
-            passed=head.fields.passed,
+            self.client.peer or "",
+            head.method,
+            head.target,
+            fields.first(b"host"),
+            fields.first(b"origin"),
+            "https" if self.client.tls else "http",
+            bool(fields.upgrade()),
+            passed=fields.passed,
         )
+
+    def finish(self, *, keeps_alive: bool) -> None:
+        """The walk has ended; ``keeps_alive``: the client's connection may serve another request."""
+        self.over = True
+        self.downstream.done(self, keeps_alive=keeps_alive)
+
+    def stop(self) -> None:
+        """Give up whatever is under way for this request, and tell nobody."""
+        if self.connecting is not None:
+            self.connecting.cancel()
+        if self.sending is not None:
+            self.sending.cancel()
+        if self.relay is not None:
+            self.relay.abandon()
 
     @property
     def accept(self) -> Sequence[bytes]:
         """The values of the Accept lines."""
         return self.head.fields.all(b"accept")
-
-    @property
-    def transport(self) -> asyncio.Transport:
-        """The client's transport; raises ConnectionResetError when the client has gone."""
-        transport = self.downstream.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError
-        return transport
 
     def closes(self) -> bool:
         """Whether the connection ends with this exchange, as far as is known now.
@@ -114,7 +160,7 @@ class Arrival:
         pass
 
     def _cancel(self, error: BaseException) -> None:
-        self.payload.set_exception(error)
+        """Nobody needs to be told: the walk has been abandoned by then."""
 
 
 def read_head(message: RawRequestMessage, method: bytes | None = None) -> RequestHead:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import NO_POLICY, Decision
+from corsproxy.proxy.request import Line
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Exchange:
     status: int = 0  # 0: the connection ended before an answer
     request_bytes: int = 0  # of the body
     response_bytes: int = 0  # of the body
-    passed: Sequence[tuple[bytes, tuple[bytes, bytes]]] = ()  # the client's end-to-end lines: lower-case name, line
+    passed: Sequence[Line] = ()  # the client's end-to-end lines
     started: float = 0.0  # seconds, by time.perf_counter()
     duration: float = 0.0  # seconds
     answered: Sequence[tuple[bytes, bytes]] = ()  # the upstream's header lines, as they came

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -41,13 +41,27 @@ _FRAMING: Final = 512 * 1024
 
 _PRESENCE_INTERVAL: Final = 1.0  # seconds between two looks at a client that is not read from
 
+_HEAD_END: Final = b"\r\n\r\n"
+
+
+class Leads(Protocol):
+    """Whoever leads requests to their answers."""
+
+    def begin(self, arrival: Arrival) -> None:
+        """Lead one request; ``Arrival.finish`` is called at the end."""
+
+    def abandon(self, arrival: Arrival) -> None:
+        """Nobody waits for the answer any more; ``Arrival.finish`` is called, if it was not."""
+
 
 class Downstream(RequestHandler):
     """A client's connection."""
 
     __slots__ = (
+        "_arrival",
         "_body",
         "_budget",
+        "_ended",
         "_flow",
         "_head_bytes",
         "_late_head",
@@ -55,14 +69,28 @@ class Downstream(RequestHandler):
         "_presence",
         "_raw",
         "_recent",
+        "_walk",
+        "_window",
         "client",
         "finishing",
         "refusal",
         "served",
     )
 
-    def __init__(self, manager: Listener, limits: Limits, **options: Any) -> None:  # noqa: ANN401  # aiohttp's own
+    def __init__(
+        self,
+        manager: Listener,
+        walk: Leads,
+        limits: Limits,
+        **options: Any,  # noqa: ANN401  # aiohttp's own
+    ) -> None:
         super().__init__(manager, **options)
+        self._walk = walk
+        self._arrival: Arrival | None = None  # the request under way
+        self._ended: asyncio.Future[bool] | None = None  # of the request that a handler of aiohttp's waits for
+        # What aiohttp's parser was given since the end of the last message, as far as its end may still be found in it;
+        # None: nobody knows where the parser stands.
+        self._window: bytes | None = b""
         self.client = Client(None, tls=False)
         self.refusal: OwnAnswer | None = None  # why every request on this connection is refused
         self.served = 0  # requests answered, after which another may come
@@ -80,7 +108,12 @@ class Downstream(RequestHandler):
     @property
     def busy(self) -> bool:
         """Whether a whole head has arrived that has not been answered, or that was the connection's last."""
-        return self._request_count > self.served
+        return self._arrival is not None or self._request_count > self.served
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether aiohttp has nothing to do and nothing unfinished, as far as is known, so that others may read."""
+        return self._window == b"" and not self.busy and not self.finishing and self._raw is None
 
     def arrived(self, message: RawRequestMessage, payload: StreamReader) -> Arrival:
         """A request, refused at once where its head is larger than allowed: the parser limits single lines only."""
@@ -91,10 +124,32 @@ class Downstream(RequestHandler):
             arrival.refusal = OwnAnswer(431, "the head is too large")
         return arrival
 
+    async def lead(self, arrival: Arrival) -> bool:
+        """The ordinary lane: wait for the end of the walk, which says whether the connection lives on."""
+        ended: asyncio.Future[bool] = self._loop.create_future()
+        self._arrival, self._ended = arrival, ended
+        self._walk.begin(arrival)
+        try:
+            return await ended
+        except asyncio.CancelledError:
+            self._walk.abandon(arrival)
+            raise
+
+    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:  # noqa: ARG002  # for whoever has several lanes
+        """The walk of the request under way has ended."""
+        self._arrival = self._flow = None
+        ended, self._ended = self._ended, None
+        if ended is not None and not ended.done():
+            ended.set_result(keeps_alive and not self.finishing)
+
     def answered(self) -> None:
         """A request has been answered, and another may come."""
         self.served += 1
         self._recent = b""  # an idle connection holds nothing
+
+    def refresh(self) -> None:
+        """The connection is not idle, whatever aiohttp knows of it: its time begins anew."""
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
 
     def follow(self, flow: Flow | None) -> None:
         """Tell ``flow`` from now on when to pause."""
@@ -110,7 +165,7 @@ class Downstream(RequestHandler):
         if tail:
             raw.data(tail)
 
-    def finish(self) -> asyncio.Task[None] | None:
+    def finish(self) -> asyncio.Future[None] | None:
         """End the connection after the exchange under way, which the result waits for; at once when there is none."""
         self.finishing = True
         if self.busy:
@@ -146,6 +201,8 @@ class Downstream(RequestHandler):
         """The client is gone."""
         self._late_head.clear()
         self._presence.clear()
+        if self._arrival is not None:
+            self._walk.abandon(self._arrival)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -155,13 +212,15 @@ class Downstream(RequestHandler):
             return
         if not self.busy:
             self._recent = data
-        body = self._body
+        body, arrived = self._body, self._request_count
         if body is None:
             super().data_received(data)
         else:
             before = body.total_bytes
             super().data_received(data)
             self._weigh(body, len(data), body.total_bytes - before)
+        if self._window is not None:
+            self._locate(self._window + data, self._request_count - arrived)
         if self.busy:
             self._head_bytes = 0
             self._late_head.clear()
@@ -182,6 +241,22 @@ class Downstream(RequestHandler):
         super().resume_writing()
         if self._flow is not None:
             self._flow.resume()
+
+    def _locate(self, window: bytes, arrived: int) -> None:
+        """Note where aiohttp's parser stands, after that many messages have come out of it."""
+        end = window.find(_HEAD_END)
+        if end < 0 and not arrived:
+            self._window = window[1 - len(_HEAD_END) :]
+        elif end + len(_HEAD_END) == len(window) and arrived == 1 and self._messages[-1][1] is EMPTY_PAYLOAD:
+            self._window = b""
+        else:
+            self._window = None
+
+    def _process_keepalive(self) -> None:
+        """Close the connection if it has been idle for too long; aiohttp knows only the ordinary lane."""
+        if self.busy:
+            self.refresh()
+        super()._process_keepalive()
 
     def _weigh(self, body: StreamReader, received: int, content: int) -> None:
         """Bound what a chunked body brings besides its content: extensions and trailers, which the parser skips."""
@@ -279,34 +354,33 @@ def _own_answer(error: BaseException) -> OwnAnswer:
 
 
 class Listener(web.Server):
-    """Makes a Downstream for each connection, and hands each request to ``handle``, which says whether to go on."""
+    """Makes a Downstream for each connection, whose requests ``walk`` leads to their answers."""
 
-    def __init__(self, handle: Callable[[Arrival], Awaitable[bool]], limits: Limits) -> None:
+    def __init__(self, walk: Leads, limits: Limits, protocol: type[Downstream] = Downstream) -> None:
         super().__init__(cast("Any", self.respond), request_factory=cast("Any", _arrival), handler_cancellation=True)
-        self._handle = handle
+        self._walk = walk
         self._limits = limits
+        self._protocol = protocol
 
     async def respond(self, arrival: Arrival) -> web.StreamResponse:
         """Handle one request; it is written when this returns."""
         downstream = cast("Downstream", arrival.downstream)
-        try:
-            keep_alive = await self._handle(arrival)
-        except ConnectionResetError:  # the client left; aiohttp would log that as a bug of its application
-            downstream.force_close()
-            return cast("web.StreamResponse", Written(keep_alive=False))
+        payload = cast("StreamReader", arrival.payload)
+        keep_alive = await downstream.lead(arrival)
         if keep_alive:
             downstream.answered()
-        elif arrival.payload.exception() is not None:
+        elif payload.exception() is not None:
             downstream.force_close()  # what still comes is no body; the answer leaves first
-        elif not arrival.payload.is_eof():
+        elif not payload.is_eof():
             arrival.half_close()
         return cast("web.StreamResponse", Written(keep_alive=keep_alive))
 
     def __call__(self) -> RequestHandler:
         """A protocol for a new connection, as the loop asks for it."""
         limits = self._limits
-        return Downstream(
+        return self._protocol(
             self,
+            self._walk,
             limits,
             loop=self._loop,
             access_log=None,

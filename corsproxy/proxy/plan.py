@@ -144,7 +144,7 @@ def _decide(table: RuleTable, rule: Rule, arrived: Arrived) -> Decision:
     methods = fields.all(b"access-control-request-method")
     if arrived.head.method == b"OPTIONS" and origins and methods:
         # https://fetch.spec.whatwg.org/#cors-preflight-request; any other OPTIONS is an ordinary request.
-        private = fields.all(b"access-control-request-private-network") == [b"true"]
+        private = fields.all(b"access-control-request-private-network") == (b"true",)
         origin = origins[0] if len(origins) == 1 else b""  # two Origin lines: nobody's
         return policy.judge_preflight(origin, methods, fields.all(b"access-control-request-headers"), private)
     decision = policy.judge_actual(origins)
@@ -161,11 +161,11 @@ def _same_origin(table: RuleTable, arrived: Arrived) -> bool:
     the client addressed, in the scheme as far as it is known.
     """
     fields, client = arrived.head.fields, arrived.client
-    if fields.all(b"sec-fetch-site") == [b"same-origin"]:
+    if fields.all(b"sec-fetch-site") == (b"same-origin",):
         return True
     scheme = table.forwarding.scheme(client.peer, client.tls, fields.forwarded)
     own = f"{scheme}://".encode() + arrived.authority.lower()
-    return bool(arrived.authority) and fields.all(b"origin") == [own]
+    return bool(arrived.authority) and fields.all(b"origin") == (own,)
 
 
 def _refusal(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived) -> Answer | None:

@@ -30,6 +30,14 @@ class Pool:
         self._busy: set[UpstreamConnection] = set()
         self._ssl = client_context(upstream.tls) if any(endpoint.tls for endpoint in upstream.endpoints) else None
 
+    def at_hand(self) -> UpstreamConnection | None:
+        """An idle connection to the endpoint whose turn it is; None: ``acquire`` finds one elsewhere, or makes it."""
+        endpoints, turn = self._upstream.endpoints, self._turn
+        connection = self._take_idle(endpoints[turn])
+        if connection is not None:
+            self._turn = (turn + 1) % len(endpoints)
+        return connection
+
     async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
         """A connection that is ready for a request; ``fresh`` refuses an idle one, which may be stale.
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from corsproxy.errors import CorsproxyError
 from corsproxy.http.fields import HOP_BY_HOP
-from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.framing import Framing, Kind
 from corsproxy.proxy.plan import Forward
 from corsproxy.proxy.response import (
@@ -28,32 +27,51 @@ from corsproxy.proxy.sockets import reset
 from corsproxy.proxy.tunnel import Tunnel
 from corsproxy.proxy.upstream import UpstreamConnection
 
+if TYPE_CHECKING:
+    from corsproxy.proxy.arrival import Arrival
+
 
 class Relay:
-    """Brings the answer to one request back; ``ended`` tells how it went: None, or the error."""
+    """Brings the answer to one request back; ``ended`` is told how it went: None, or the error."""
+
+    __slots__ = (
+        "_arrival",
+        "_chunked",
+        "_client",
+        "_connection",
+        "_date",
+        "_ended",
+        "_exchange",
+        "_forward",
+        "_over",
+        "_parts",
+        "_version",
+        "continued",
+        "delivered",
+        "tunnel",
+    )
 
     def __init__(
         self,
+        arrival: Arrival,
         forward: Forward,
         connection: UpstreamConnection,
         client: asyncio.Transport,
-        exchange: Exchange,
-        *,
-        version: bytes,
-        closes: Callable[[], bool],
         date: Callable[[], bytes],
+        ended: Callable[[Arrival, Exception | None], None],
     ) -> None:
-        self.ended: asyncio.Future[CorsproxyError | None] = asyncio.get_running_loop().create_future()
         self.delivered: Delivery | None = None  # known when the head has come
         self.tunnel: Tunnel | None = None  # once the upstream has agreed to an upgrade
         self.continued = False  # whether any interim response has been passed on
+        self._arrival = arrival
         self._forward = forward
         self._connection = connection
         self._client = client
-        self._exchange = exchange
-        self._version = version
-        self._closes = closes
+        self._exchange = arrival.exchange
+        self._version = arrival.head.version
         self._date = date
+        self._ended = ended
+        self._over = False
         self._parts: list[bytes] = []
         self._chunked = False
 
@@ -73,14 +91,30 @@ class Relay:
 
     def failed(self, error: Exception) -> None:
         """The exchange ends here; what the client has got decides what it can still be told."""
-        if self.ended.done():
+        if self._over:
             return
         if self.delivered is not None:
             self._break_off(self.delivered)
-        if isinstance(error, CorsproxyError):
-            self.ended.set_result(error)
-        else:
-            self.ended.set_exception(error)
+        self._end(error)
+
+    def give_up(self, error: Exception) -> None:
+        """The body cannot be sent whole: the upstream must not take what came of it for all."""
+        self._connection.abandon(self)
+        self.failed(error)
+
+    def abandon(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._over = True
+        self._connection.abandon(self)
+
+    def done(self) -> None:
+        """The answer is whole, and the upstream's connection has been taken care of."""
+        if not self._over:
+            self._end(None)
+
+    def _end(self, error: Exception | None) -> None:
+        self._over = True
+        self._ended(self._arrival, error)
 
     # what the upstream's connection tells (Receiver)
 
@@ -93,7 +127,7 @@ class Relay:
 
     def head(self, head: ResponseHead, framing: Framing) -> None:
         """Rewrite the head; it waits for the first piece of the body."""
-        delivered = delivery(framing, version=self._version, closes=self._closes())
+        delivered = delivery(framing, version=self._version, closes=self._arrival.closes())
         self._parts.append(response_head(self._forward, head, delivered, self._date()))
         self._chunked = delivered.framing.kind is Kind.CHUNKED
         self._exchange.status = head.status
@@ -109,12 +143,9 @@ class Relay:
             self._parts += (b"%x\r\n" % len(piece), piece, b"\r\n")
 
     def end(self, trailers: Sequence[Field]) -> None:
-        """Nothing is missing: the exchange has ended well."""
+        """Nothing is missing."""
         if self._chunked:
             self._parts.append(b"0\r\n%b\r\n" % trailer_lines(trailers))
-        self.flush()
-        if not self.ended.done():
-            self.ended.set_result(None)
 
     def switched(self, head: ResponseHead, rest: bytes) -> None:
         """Tell the client, and tunnel from now on."""
@@ -124,9 +155,9 @@ class Relay:
             self._exchange.response_bytes += len(rest)
             self._parts.append(rest)
         self.flush()
-        self.tunnel = Tunnel(self._connection, self._client, self._exchange)
+        self.tunnel = Tunnel(self._connection, self._client, self._exchange, self.done)
         self._connection.switch(self.tunnel)
-        self.ended.set_result(None)
+        self._arrival.downstream.switch(self.tunnel)
 
     def flush(self) -> None:
         """Write what has been told since the last time, at once."""

@@ -49,26 +49,54 @@ def _use(written: bytes) -> tuple[bytes, int]:
     return name, _DROP if name in HOP_BY_HOP else _PASS
 
 
+class Line(NamedTuple):
+    """A header line, and what is done with it."""
+
+    name: bytes  # lower case
+    use: int
+    written: bytes  # the name as it came
+    value: bytes
+    values: tuple[bytes, ...]  # the value again, as the values of all lines of this name when it is the only one
+    whole: bytes  # as it goes on, with CRLF
+
+
+def header_line(written: bytes, value: bytes) -> Line:
+    """The line of a name and a value that a parser has checked."""
+    name, use = _use(written)
+    return Line(name, use, written, value, (value,), b"%b: %b\r\n" % (written, value))
+
+
 class Fields:
     """The header lines of one request."""
 
     __slots__ = ("_read", "forwarded", "passed")
 
     def __init__(self, lines: Iterable[Field]) -> None:
-        self._read: dict[bytes, list[bytes]] = {}
-        self.passed: list[tuple[bytes, Field]] = []  # lower-case name, and the line as it came
+        self._read: dict[bytes, tuple[bytes, ...]] = {}
+        self.passed: list[Line] = []  # what the upstream gets
         self.forwarded: list[Field] = []  # X-Forwarded-* and their like, with lower-case names
-        for line in lines:
-            name, use = _use(line[0])
-            if use & _READ:
-                self._read.setdefault(name, []).append(line[1])
-            if use & _PASS:
-                self.passed.append((name, line))
-            elif use & _FORWARDED:
-                self.forwarded.append((name, line[1]))
+        for written, value in lines:
+            line = header_line(written, value)
+            self._read[line.name] = (*self._read.get(line.name, ()), value)
+            self._sort(line)
+
+    @classmethod
+    def of_distinct(cls, lines: dict[bytes, Line]) -> Fields:
+        """The same of lines that have been made already, by their names, of which no two are alike."""
+        fields = cls.__new__(cls)
+        fields._read = {name: line.values for name, line in lines.items()}
+        fields.passed = [line for line in lines.values() if line.use & _PASS]
+        fields.forwarded = [(line.name, line.value) for line in lines.values() if line.use & _FORWARDED]
+        return fields
+
+    def _sort(self, line: Line) -> None:
+        if line.use & _PASS:
+            self.passed.append(line)
+        elif line.use & _FORWARDED:
+            self.forwarded.append((line.name, line.value))
 
     def all(self, name: bytes) -> Sequence[bytes]:
-        """The values of every line of one of the names that are read; () when there is none."""
+        """The values of every line of this lower-case name; () when there is none."""
         return self._read.get(name, ())
 
     def first(self, name: bytes) -> bytes:

@@ -12,7 +12,7 @@ from corsproxy.cors.decision import Decision
 from corsproxy.http.forwarded import Forwarding
 from corsproxy.http.referer import with_origin
 from corsproxy.proxy.framing import Framing, Kind
-from corsproxy.proxy.request import Client, Fields
+from corsproxy.proxy.request import Client, Fields, Line
 
 TELLING_THE_PAGE = frozenset({b"origin", b"referer", b"sec-fetch-site"})
 
@@ -29,16 +29,10 @@ def request_lines(
     """Every end-to-end line but Host, then X-Forwarded-*, Via and the rule's own."""
     dropped = fields.nominated() | rule.request_edits.removed
     own_origin = origin_in_place(rule, decision)
-    lines = []
-    for name, (written, value) in fields.passed:
-        if name in dropped:
-            continue
-        if own_origin is not None and name in TELLING_THE_PAGE:
-            told = retold(own_origin, name, value)
-            if told is None:
-                continue
-            value = told  # noqa: PLW2901  # in its place
-        lines.append(b"%b: %b\r\n" % (written, value))
+    if dropped or own_origin is not None:
+        lines = [_as_told(line, own_origin) for line in fields.passed if line.name not in dropped]
+    else:
+        lines = [line.whole for line in fields.passed]
     own = forwarding.lines(client.peer, client.tls, authority, fields.forwarded, version)
     lines.append(_without(rule.request_edits.removed, own) if rule.request_edits.removed else own)
     lines.append(rule.request_edits.lines)
@@ -59,6 +53,14 @@ def retold(own_origin: bytes, name: bytes, value: bytes) -> bytes | None:
     if not own_origin or name == b"sec-fetch-site":
         return None
     return own_origin if name == b"origin" else with_origin(value, own_origin)
+
+
+def _as_told(line: Line, own_origin: bytes | None) -> bytes:
+    """A line as the upstream sees it; b"": not at all."""
+    if own_origin is None or line.name not in TELLING_THE_PAGE:
+        return line.whole
+    told = retold(own_origin, line.name, line.value)
+    return b"" if told is None else b"%b: %b\r\n" % (line.written, told)
 
 
 def _without(removed: frozenset[bytes], lines: bytes) -> bytes:

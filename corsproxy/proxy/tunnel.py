@@ -7,6 +7,7 @@ end of one is the end of both.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from corsproxy.proxy.exchange import Exchange
@@ -25,12 +26,14 @@ class Side(Protocol):
 
 
 class Tunnel:
-    """Both directions; ``ended`` is done when the upstream's side is."""
+    """Both directions; ``ended`` is told when the upstream's side has ended."""
 
-    __slots__ = ("_client", "_exchange", "_upstream", "ended")
+    __slots__ = ("_client", "_ended", "_exchange", "_upstream")
 
-    def __init__(self, upstream: Side, client: asyncio.Transport, exchange: Exchange) -> None:
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(
+        self, upstream: Side, client: asyncio.Transport, exchange: Exchange, ended: Callable[[], None]
+    ) -> None:
+        self._ended = ended
         self._upstream = upstream
         self._client = client
         self._exchange = exchange
@@ -59,12 +62,12 @@ class Tunnel:
         if not self._client.is_closing():
             self._client.write(data)
 
-    def upstream_full(self) -> None:
+    def pause_source(self) -> None:
         """The upstream takes no more for now."""
         if not self._client.is_closing():
             self._client.pause_reading()
 
-    def upstream_ready(self) -> None:
+    def resume_source(self) -> None:
         """The upstream takes more again."""
         if not self._client.is_closing():
             self._client.resume_reading()
@@ -72,5 +75,4 @@ class Tunnel:
     def upstream_lost(self) -> None:
         """The upstream's side has ended; what it sent is still delivered."""
         self._client.close()
-        if not self.ended.done():
-            self.ended.set_result(None)
+        self._ended()

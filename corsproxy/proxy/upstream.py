@@ -24,8 +24,21 @@ class Receiver(Sink, Protocol):
     def flush(self) -> None:
         """Everything that one read brought has been told."""
 
+    def done(self) -> None:
+        """The answer is whole, and the connection serves somebody else or nobody from now on."""
+
     def failed(self, error: Exception) -> None:
         """There will be no (more) answer; anything but an UpstreamError is a bug of the receiver's own."""
+
+
+class Source(Protocol):
+    """Whoever writes to the upstream as fast as the client sends."""
+
+    def pause_source(self) -> None:
+        """The upstream takes no more for now."""
+
+    def resume_source(self) -> None:
+        """The upstream takes more again."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -41,6 +54,7 @@ class UpstreamConnection(asyncio.Protocol):
         on_lost: Callable[[UpstreamConnection], None],
     ) -> None:
         self.endpoint = endpoint
+        self.name = str(endpoint)  # for the record of each exchange
         self.served = 0  # exchanges begun on this connection
         self.answered = False  # whether the present exchange has brought any byte
         self.idle_since = 0.0
@@ -51,6 +65,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver: Receiver | None = None
         self._reader: ResponseReader | None = None
         self._tunnel: Tunnel | None = None
+        self._source: Source | None = None
         self._sent = False
         self._reading_paused = False
         self._writable: asyncio.Event = asyncio.Event()
@@ -71,11 +86,20 @@ class UpstreamConnection(asyncio.Protocol):
         if whole:
             self.finish_request()
 
-    async def send(self, data: bytes) -> None:
-        """Send some of the request's body, and wait while the upstream takes no more."""
+    def send(self, data: bytes) -> None:
+        """Send some of the request's body; the one who sends heeds ``follow`` or ``writable``."""
         if not self.transport.is_closing():  # the end of the connection is told by another way
             self.transport.write(data)
+
+    async def writable(self) -> None:
+        """Wait while the upstream takes no more."""
         await self._writable.wait()
+
+    def follow(self, source: Source) -> None:
+        """Tell ``source`` when to pause, until the exchange has ended."""
+        self._source = source
+        if not self._writable.is_set():
+            source.pause_source()
 
     def finish_request(self) -> None:
         """The request has been sent whole; the time for the answer starts."""
@@ -93,7 +117,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection at once, whatever is under way, and tell nobody."""
-        self._receiver = self._reader = self._tunnel = None
+        self._receiver = self._reader = self._tunnel = self._source = None
         self._writable.set()
         self.transport.abort()
 
@@ -116,6 +140,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._tunnel = tunnel
         self._reader = None
         self._deadline = None
+        self.follow(tunnel)
 
     @property
     def usable(self) -> bool:
@@ -146,7 +171,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(error)
             return
         if reader.done:
-            self._finished(reader)
+            self._finished(reader, receiver)
         elif reader.begun and self._reader is reader:
             self._expire_in(self._timeouts.idle)
 
@@ -173,30 +198,33 @@ class UpstreamConnection(asyncio.Protocol):
             receiver.flush()
         except Exception as error:  # noqa: BLE001  # as above
             self._fail(error)
+            return
+        self._finished(reader, receiver)
 
     def pause_writing(self) -> None:
         """The upstream takes no more for now."""
         self._writable.clear()
-        if self._tunnel is not None:
-            self._tunnel.upstream_full()
+        if self._source is not None:
+            self._source.pause_source()
 
     def resume_writing(self) -> None:
         """The upstream takes more again."""
         self._writable.set()
-        if self._tunnel is not None:
-            self._tunnel.upstream_ready()
+        if self._source is not None:
+            self._source.resume_source()
 
     # inside
 
-    def _finished(self, reader: ResponseReader) -> None:
+    def _finished(self, reader: ResponseReader, receiver: Receiver) -> None:
         if self._tunnel is not None:
             return
-        self._reader = self._receiver = None
+        self._reader = self._receiver = self._source = None
         self._deadline = None
         if reader.reusable and self._sent:
             self._on_idle(self)
         else:
             self.transport.abort()
+        receiver.done()
 
     def _fail(self, error: Exception) -> None:
         receiver = self._receiver

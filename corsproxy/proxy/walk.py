@@ -1,7 +1,9 @@
 """The walk of a request, in order: plan, connect, send, relay, record.
 
-This is the ordinary lane: one task per request, which aiohttp's RequestHandler makes.  Everything that the client or
-the upstream does wrong ends here as an answer or as a broken connection, never as an exception.
+Nothing here waits: each step is called by the one before it, or by the upstream's connection when it has news, so that
+a request which finds an idle connection to its upstream needs neither a task nor a future.  Only the making of a new
+connection is a task.  Both lanes of the listener lead their requests through here.  Everything that the client or the
+upstream does wrong ends as an answer or as a broken connection, never as an exception.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import perf_counter  # the loop's own clock stands still within an iteration
-from typing import Final, NamedTuple
+from typing import Final
 
 from corsproxy.config.table import RuleTable, Upstream
 from corsproxy.cors.decision import NO_POLICY
@@ -23,17 +25,10 @@ from corsproxy.proxy.framing import Kind
 from corsproxy.proxy.plan import Answer, Forward, plan
 from corsproxy.proxy.pool import Pool
 from corsproxy.proxy.relay import Relay
-from corsproxy.proxy.upload import upload
+from corsproxy.proxy.upload import begin_upload
 from corsproxy.proxy.upstream import UpstreamConnection
 
 log: Final = logging.getLogger("corsproxy")
-
-
-class Ended(NamedTuple):
-    """How an attempt ended: what went wrong, or None, and whether the client's connection lives on."""
-
-    error: CorsproxyError | None
-    keeps_alive: bool = False
 
 
 class Walk:
@@ -60,128 +55,144 @@ class Walk:
                         f"the upstream {upstream.name}: {unusable}; name PEM files, and a key without a passphrase"
                     ) from unusable
 
-    async def handle(self, arrival: Arrival) -> bool:
-        """Answer one request; the result says whether the client's connection may serve another."""
-        exchange = arrival.exchange
-        exchange.started = perf_counter()
-        try:
-            return await self._handle(arrival, exchange)
-        except asyncio.CancelledError:
-            if exchange.status != 101:  # the end of a tunnel is no failure
-                exchange.failure = "the client went away"
-            raise
-        finally:
-            exchange.duration = perf_counter() - exchange.started
-            self._record(exchange)
-
-    def _record(self, exchange: Exchange) -> None:
-        try:
-            self._observe(exchange)
-        except Exception:  # whoever watches must not break what is watched
-            log.exception("an observer failed")
-
     def close(self) -> None:
         """Close every upstream connection."""
         for pool in self._pools.values():
             pool.close()
 
-    async def _handle(self, arrival: Arrival, exchange: Exchange) -> bool:
-        planned: Answer | Forward | None = None
+    def begin(self, arrival: Arrival) -> None:
+        """Lead one request; ``Arrival.finish`` tells its connection of the end, which may come before this returns."""
+        exchange = arrival.exchange
+        exchange.started = perf_counter()
         try:
             table = self.table  # read once, so that a swap in between mixes nothing
-            planned = _plan(table, arrival)
+            planned = arrival.planned = _plan(table, arrival)
             exchange.rule, exchange.decision = planned.rule, planned.decision
-            _address(table, arrival, exchange)
+            if arrival.head.fields.forwarded:
+                _address(table, arrival, exchange)
             if isinstance(planned, Answer):
-                return self._answer(arrival, planned)
-            return await self._forward(arrival, planned, exchange)
-        except ConnectionResetError:  # there is nobody left to answer
-            exchange.failure = "the client went away"
-            raise
-        except Exception:  # a bug of ours: the page reads a 500, and the log has the trace
-            log.exception("a request failed inside the proxy")
-            return self._bug(arrival, planned, exchange)
+                self._answer(arrival, planned)
+                return
+            connection = self._pool(planned.rule.upstream).at_hand()
+            if connection is None:
+                self._connect(arrival, planned, fresh=False)
+            else:
+                self._send(arrival, planned, connection)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client gets an answer
+            self._bug(arrival, error)
 
-    async def _forward(self, arrival: Arrival, forward: Forward, exchange: Exchange) -> bool:
-        ended = await self._attempt(arrival, forward, exchange, fresh=False)
-        if isinstance(ended.error, StaleConnection) and forward.repeatable:
-            ended = await self._attempt(arrival, forward, exchange, fresh=True)
-        if ended.error is None:
-            return ended.keeps_alive
-        exchange.failure = _in_full(ended.error, exchange)
-        if exchange.status:  # the answer had begun, and has been broken off
-            return False
-        return self._answer(arrival, _failure(ended.error, forward))
+    def abandon(self, arrival: Arrival) -> None:
+        """The client has gone, or its connection is broken off: nobody waits for the answer."""
+        if arrival.over:
+            return
+        if arrival.exchange.status != 101:  # the end of a tunnel is no failure
+            arrival.exchange.failure = "the client went away"
+        arrival.stop()
+        self._finish(arrival, keeps_alive=False)
 
-    async def _attempt(self, arrival: Arrival, forward: Forward, exchange: Exchange, *, fresh: bool) -> Ended:
-        """Send the request once."""
+    # the steps of a request that is forwarded
+
+    def _connect(self, arrival: Arrival, forward: Forward, *, fresh: bool) -> None:
+        arrival.connecting = self._loop.create_task(self._connected(arrival, forward, fresh=fresh))
+
+    async def _connected(self, arrival: Arrival, forward: Forward, *, fresh: bool) -> None:
         try:
-            connection = await self._pool(forward.rule.upstream).acquire(fresh=fresh)
-        except UpstreamError as refused:
-            return Ended(refused)
-        exchange.upstream = str(connection.endpoint)
-        relay = Relay(
-            forward,
-            connection,
-            arrival.transport,
-            exchange,
-            version=arrival.head.version,
-            closes=arrival.closes,
-            date=self._date,
-        )
+            try:
+                connection = await self._pool(forward.rule.upstream).acquire(fresh=fresh)
+            except UpstreamError as refused:
+                self._failed(arrival, forward, refused)
+            else:
+                self._send(arrival, forward, connection)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._bug(arrival, error)
+
+    def _send(self, arrival: Arrival, forward: Forward, connection: UpstreamConnection) -> None:
+        client = arrival.downstream.transport
+        if client is None or client.is_closing():
+            connection.close()
+            self.abandon(arrival)
+            return
+        arrival.exchange.upstream = connection.name
+        relay = arrival.relay = Relay(arrival, forward, connection, client, self._date, self._relayed)
         arrival.downstream.follow(relay)
-        try:
-            error = await self._exchange(arrival, forward, connection, relay)
-            if relay.tunnel is not None:
-                arrival.downstream.switch(relay.tunnel)
-                await relay.tunnel.ended
-        except asyncio.CancelledError:  # the client went away: nobody waits for the answer
-            connection.abandon(relay)
-            raise
-        finally:
-            arrival.downstream.follow(None)
-        return Ended(error, keeps_alive=relay.delivered is not None and not relay.delivered.closes)
-
-    async def _exchange(
-        self, arrival: Arrival, forward: Forward, connection: UpstreamConnection, relay: Relay
-    ) -> CorsproxyError | None:
-        """Head and body there, the answer back; what went wrong, or None."""
         whole = forward.framing.kind is Kind.NONE
         head = forward.head(connection.endpoint.authority)
         connection.begin(head, forward.method, relay, upgrade=forward.upgrade, whole=whole)
-        if whole:
-            return await relay.ended
-        sending = self._loop.create_task(upload(forward, arrival.payload, connection, relay, arrival.exchange))
+        if not whole:
+            arrival.sending = begin_upload(arrival, forward, connection, relay)
+
+    def _relayed(self, arrival: Arrival, error: Exception | None) -> None:
+        """An attempt has ended: well, or by an error of the upstream, of the client's body, or of ours."""
+        relay, forward = arrival.relay, arrival.planned
+        if relay is None or not isinstance(forward, Forward):  # pragma: no cover  # a relay has both
+            raise AssertionError
+        if arrival.sending is not None:
+            arrival.sending.cancel()
+        if error is None:
+            self._finish(arrival, keeps_alive=relay.delivered is not None and not relay.delivered.closes)
+        elif not isinstance(error, CorsproxyError):
+            self._bug(arrival, error)
+        elif isinstance(error, StaleConnection) and forward.repeatable and not arrival.repeated:
+            arrival.repeated = True
+            self._connect(arrival, forward, fresh=True)
+        else:
+            self._failed(arrival, forward, error)
+
+    def _failed(self, arrival: Arrival, forward: Forward, error: CorsproxyError) -> None:
+        arrival.exchange.failure = _in_full(error, arrival.exchange)
+        if arrival.exchange.status:  # the answer had begun, and has been broken off
+            self._finish(arrival, keeps_alive=False)
+        else:
+            self._answer(arrival, _failure(error, forward))
+
+    # the end
+
+    def _answer(self, arrival: Arrival, answer: Answer) -> None:
+        client = arrival.downstream.transport
+        if client is None or client.is_closing():
+            self.abandon(arrival)
+            return
+        arrival.exchange.status = answer.status
+        closes = answer.closes or arrival.closes()
+        head = arrival.head
+        client.write(
+            answer_bytes(
+                answer, arrival.accept, method=head.method, version=head.version, closes=closes, date=self._date()
+            )
+        )
+        self._finish(arrival, keeps_alive=not closes)
+
+    def _bug(self, arrival: Arrival, error: Exception) -> None:
+        """A bug of ours: the page reads a 500, and the log has the trace."""
+        log.error("a request failed inside the proxy", exc_info=error)
+        if arrival.over:
+            return
+        exchange, planned, client = arrival.exchange, arrival.planned, arrival.downstream.transport
+        exchange.failure = "a bug in the proxy; the log has the trace"
+        arrival.stop()
+        if exchange.status:
+            if client is not None:
+                client.abort()
+            self._finish(arrival, keeps_alive=False)
+            return
+        own = OwnAnswer(500, "the proxy failed; its log says why")
+        decision, rule = (planned.decision, planned.rule) if planned is not None else (NO_POLICY, None)
+        self._answer(arrival, Answer(own, decision, rule, closes=True))
+
+    def _finish(self, arrival: Arrival, *, keeps_alive: bool) -> None:
+        exchange = arrival.exchange
+        exchange.duration = perf_counter() - exchange.started
         try:
-            return await relay.ended
-        finally:
-            sending.cancel()
+            self._observe(exchange)
+        except Exception:  # whoever watches must not break what is watched
+            log.exception("an observer failed")
+        arrival.finish(keeps_alive=keeps_alive)
 
     def _pool(self, upstream: Upstream) -> Pool:
         pool = self._pools.get(upstream)
         if pool is None:
             pool = self._pools[upstream] = Pool(upstream)
         return pool
-
-    def _answer(self, arrival: Arrival, answer: Answer) -> bool:
-        arrival.exchange.status = answer.status
-        closes = answer.closes or arrival.closes()
-        head = arrival.head
-        arrival.transport.write(
-            answer_bytes(
-                answer, arrival.accept, method=head.method, version=head.version, closes=closes, date=self._date()
-            )
-        )
-        return not closes
-
-    def _bug(self, arrival: Arrival, planned: Answer | Forward | None, exchange: Exchange) -> bool:
-        exchange.failure = "a bug in the proxy; the log has the trace"
-        if exchange.status:
-            arrival.transport.abort()
-            return False
-        own = OwnAnswer(500, "the proxy failed; its log says why")
-        decision, rule = (planned.decision, planned.rule) if planned is not None else (NO_POLICY, None)
-        return self._answer(arrival, Answer(own, decision, rule, closes=True))
 
 
 def _address(table: RuleTable, arrival: Arrival, exchange: Exchange) -> None:

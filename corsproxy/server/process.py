@@ -18,7 +18,8 @@ from corsproxy.config.table import RuleTable
 from corsproxy.errors import UnusableCertificate
 from corsproxy.proxy.clock import Clock
 from corsproxy.proxy.exchange import Exchange, Observer
-from corsproxy.proxy.listener import Listener
+from corsproxy.proxy.fast_lane import FastDownstream
+from corsproxy.proxy.listener import Downstream, Listener
 from corsproxy.proxy.walk import Walk
 from corsproxy.server.sockets import BACKLOG, open_sockets
 
@@ -41,10 +42,10 @@ class Server:
     loaded; nothing is left open then.
     """
 
-    def __init__(self, compiled: Compiled, observe: Observer | None = None) -> None:
+    def __init__(self, compiled: Compiled, observe: Observer | None = None, *, fast_lane: bool = True) -> None:
         self._compiled = compiled
         self._walk = Walk(compiled.table, observe or _nobody, Clock())
-        self._listener = Listener(self._walk.handle, compiled.limits)
+        self._listener = Listener(self._walk, compiled.limits, FastDownstream if fast_lane else Downstream)
         self._servers: list[asyncio.Server] = []
         self._names: list[str] = []
         self._admin: Admin | None = None

@@ -96,7 +96,8 @@ async def test_preflight_carries_exactly_what_the_rule_grants(sample):
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES.keys())
 @pytest.mark.parametrize(
-    "place", ["corsproxy.proxy.pool.Pool.acquire", "corsproxy.proxy.relay.response_head", "corsproxy.proxy.walk.upload"]
+    "place",
+    ["corsproxy.proxy.pool.Pool.acquire", "corsproxy.proxy.relay.response_head", "corsproxy.proxy.walk.begin_upload"],
 )
 async def test_bug_in_the_handler_is_a_500_that_the_page_may_read(monkeypatch, sample, place):
     def bug(*_: object, **__: object) -> None:

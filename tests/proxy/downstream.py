@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from corsproxy.config.load import Limits
 from corsproxy.proxy.arrival import Arrival
@@ -58,14 +59,35 @@ async def nobody(arrival: Arrival) -> bool:
     raise AssertionError(arrival.head)
 
 
-def downstream(handle=nobody, limits=None) -> Downstream:
+class Handling:
+    """In the walk's place: each request is a task of ``handle``, whose result says whether the connection lives on."""
+
+    def __init__(self, handle: Callable[[Arrival], Awaitable[bool]]) -> None:
+        self._handle = handle
+        self._tasks: dict[Arrival, asyncio.Task[None]] = {}
+
+    def begin(self, arrival: Arrival) -> None:
+        self._tasks[arrival] = asyncio.ensure_future(self._run(arrival))
+
+    def abandon(self, arrival: Arrival) -> None:
+        self._tasks[arrival].cancel()
+        if not arrival.over:
+            arrival.finish(keeps_alive=False)
+
+    async def _run(self, arrival: Arrival) -> None:
+        keeps_alive = await self._handle(arrival)
+        if not arrival.over:
+            arrival.finish(keeps_alive=keeps_alive)
+
+
+def downstream(handle=nobody, limits=None, protocol=Downstream) -> Downstream:
     """A connection to a Listener with this handler."""
-    protocol = Listener(handle, limits or Limits())()
-    assert isinstance(protocol, Downstream)
+    connection = Listener(Handling(handle), limits or Limits(), protocol)()
+    assert isinstance(connection, protocol)
     transport = Transport()
-    transport.protocol = protocol
-    protocol.connection_made(transport)
-    return protocol
+    transport.protocol = connection
+    connection.connection_made(transport)
+    return connection
 
 
 async def ended(protocol: Downstream) -> None:

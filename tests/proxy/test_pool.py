@@ -53,7 +53,9 @@ class Receiver:
 
     def flush(self): ...
 
-    def end(self, trailers):
+    def end(self, trailers): ...
+
+    def done(self):
         self.ended.set_result(None)
 
     def failed(self, error):

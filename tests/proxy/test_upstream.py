@@ -52,6 +52,8 @@ class Receiver:
 
     def flush(self): ...
 
+    def done(self): ...
+
     def failed(self, error):
         self.error = error
 
