@@ -19,8 +19,9 @@ from corsproxy.errors import InvalidOrigin, MalformedRequest
 from corsproxy.http.cookie_verdict import Asked, cookie_name, why_refused
 from corsproxy.http.target import parse_host
 from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.received import REWRITTEN
 from corsproxy.proxy.request_lines import TELLING_THE_PAGE, origin_in_place, retold
-from corsproxy.proxy.response import REWRITTEN, is_grant, rewritten
+from corsproxy.proxy.response import is_grant, rewritten
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ELSEWHERE = re.compile(rb"(?:https?:)?//([^/?#]+)", re.IGNORECASE)

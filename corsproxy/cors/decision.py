@@ -25,10 +25,10 @@ class Outcome(StrEnum):
     PREFLIGHT_DENIED_HEADERS = "preflight-denied-headers"
     PREFLIGHT_DENIED_PRIVATE_NETWORK = "preflight-denied-private-network"
 
-    @property
-    def denied(self) -> bool:
-        """Whether a browser will keep the answer from the page because of the policy."""
-        return "denied" in self.value
+    denied: bool  # whether a browser will keep the answer from the page because of the policy
+
+    def __init__(self, word: str) -> None:
+        self.denied = "denied" in word
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,9 @@ class Forwarding:
     networks: tuple[Network, ...] = ()
     pseudonym: bytes = b"corsproxy"
     _peers: dict[str, _Peer] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _plain: dict[tuple[str | None, bool, bytes, bytes], bytes] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def create(cls, trusted: Sequence[str], pseudonym: str) -> Forwarding:
@@ -110,13 +113,19 @@ class Forwarding:
         peer's X-Forwarded-For is continued, its Proto and Host are kept when they are valid, and its other forwarding
         fields pass.
         """
-        known = self._peer(peer)
-        scheme = b"https" if tls else b"http"
-        if known.trusted and received:
-            about_client = _continued(known, scheme, host, received)
-        else:
-            about_client = known.line + _proto_and_host(scheme, host)
-        return b"".join((about_client, b"Via: ", version, b" ", self.pseudonym, b"\r\n"))
+        if received and self.trusts(peer):
+            return _continued(self._peer(peer), b"https" if tls else b"http", host, received) + self._via(version)
+        connection = (peer, tls, host, version)
+        lines = self._plain.get(connection)
+        if lines is None:
+            lines = self._peer(peer).line + _proto_and_host(b"https" if tls else b"http", host) + self._via(version)
+            if len(self._plain) >= _PEERS_REMEMBERED:
+                self._plain.clear()
+            self._plain[connection] = lines
+        return lines
+
+    def _via(self, version: bytes) -> bytes:
+        return b"".join((b"Via: ", version, b" ", self.pseudonym, b"\r\n"))
 
     def scheme(
         self,

@@ -23,7 +23,7 @@ def answer_bytes(
         lines.append(ANSWER_LINES)
     elif own.status != 204:  # RFC 9110 8.6: a 204 has no Content-Length
         lines.append(b"Content-Length: 0\r\n")
-    lines.append(cors_lines(answer.decision, None, set()))
+    lines.append(cors_lines(answer.decision, (), ()))
     lines.append(connection_lines(Delivery(NO_BODY, closes, version)))
     if method != b"HEAD":
         lines.append(body)

@@ -16,7 +16,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 
 from corsproxy.proxy.alarm import Alarm
 from corsproxy.proxy.arrival import Arrival
-from corsproxy.proxy.head_reader import PlainHead, read_plain_head
+from corsproxy.proxy.head_reader import PlainRequest, read_plain_request
 from corsproxy.proxy.inflow import Inflow
 from corsproxy.proxy.listener import Downstream, Leads, Listener
 
@@ -57,7 +57,7 @@ class FastDownstream(Downstream):
     def data_received(self, data: bytes) -> None:
         """The client sent something."""
         if self._free and data:
-            plain = read_plain_head(data, self._limits.max_request_head)
+            plain = read_plain_request(data, self._limits.max_request_head)
             if plain is not None:
                 self._take(plain)
                 return
@@ -113,7 +113,7 @@ class FastDownstream(Downstream):
             self._paused_body = False
             self._resume_transport_reading()
 
-    def _take(self, plain: PlainHead) -> None:
+    def _take(self, plain: PlainRequest) -> None:
         if self.transport is None:  # it is being closed
             return
         self._free = False

@@ -7,7 +7,7 @@ that every refusal after them carries the CORS lines which let an allowed page r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from corsproxy.config.table import Rule, RuleTable
@@ -30,8 +30,7 @@ _REFUSED_METHODS = frozenset({b"TRACE", b"TRACK"})
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The proxy's own answer: nothing is sent upstream."""
 
     own: OwnAnswer
@@ -45,8 +44,7 @@ class Answer:
         return self.own.status
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(NamedTuple):
     """What the upstream leg needs to send the request, and to bring the answer back."""
 
     rule: Rule
@@ -179,7 +177,7 @@ def _refusal(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived)
         return Answer(OwnAnswer(505, "this proxy speaks HTTP/1.1"), decision, rule, closes=True)
     if head.method in _REFUSED_METHODS:
         return Answer(OwnAnswer(405, f"{head.method.decode()} is not forwarded", _ALLOW), decision, rule)
-    if table.forwarding.loops(head.fields.all(b"via")):
+    if (via := head.fields.all(b"via")) and table.forwarding.loops(via):
         return Answer(OwnAnswer(508, "the request came back to this proxy; an upstream points at it"), decision, rule)
     return None
 
@@ -202,18 +200,18 @@ def _forward(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived)
         return Answer(OwnAnswer(413, limit), decision, rule, closes=True)
     expects_continue = _expects_continue(head)
     upgrade = fields.upgrade() if head.version == b"1.1" and head.method == b"GET" else b""
+    lines = request_lines(table.forwarding, rule, decision, arrived.client, arrived.authority, fields, head.version)
     return Forward(
-        rule=rule,
-        decision=decision,
-        method=head.method,
-        target=forward_path(arrived.target, rule.strip, rule.upstream.base),
-        authority=arrived.authority,
-        host=arrived.authority if rule.forward_host == b"" else rule.forward_host,
-        lines=request_lines(table.forwarding, rule, decision, arrived.client, arrived.authority, fields, head.version)
-        + hop_lines(framing, upgrade, expects_continue, fields.wants_trailers()),
-        framing=framing,
-        upgrade=upgrade,
-        expects_continue=expects_continue,
+        rule,
+        decision,
+        head.method,
+        forward_path(arrived.target, rule.strip, rule.upstream.base),
+        arrived.authority,
+        arrived.authority if rule.forward_host == b"" else rule.forward_host,
+        lines + hop_lines(framing, upgrade, expects_continue, fields.wants_trailers()),
+        framing,
+        upgrade,
+        expects_continue,
     )
 
 

@@ -16,7 +16,8 @@ from corsproxy.errors import ConnectionLost, MalformedResponse
 from corsproxy.http.fields import connection_options, is_field_value
 from corsproxy.proxy.framing import CHUNKED, NO_BODY, Framing, Kind, response_framing
 from corsproxy.proxy.framing_budget import FramingBudget
-from corsproxy.proxy.response import Field, ResponseHead
+from corsproxy.proxy.head_reader import read_plain_response
+from corsproxy.proxy.received import Field, ResponseHead, received_line
 
 MAX_HEAD: Final = 256 * 1024  # bytes; Chromium itself gives up between 255 and 300 KB
 _MAX_INTERIM: Final = 32  # 1xx heads before the answer; more is a flood
@@ -56,11 +57,10 @@ class ResponseReader:
     """
 
     __slots__ = (
-        "_budget",
         "_buffer",
         "_interims",
         "_method",
-        "_parser",
+        "_chunks",
         "_remaining",
         "_sink",
         "_state",
@@ -76,8 +76,7 @@ class ResponseReader:
         self._buffer = b""
         self._interims = 0
         self._remaining = 0
-        self._budget = FramingBudget(MAX_HEAD)
-        self._parser: _MessageParser | None = None
+        self._chunks: tuple[_MessageParser, FramingBudget] | None = None
         self.reusable = False  # whether the connection may serve another request; known when done
 
     @property
@@ -125,10 +124,13 @@ class ResponseReader:
                 return
             if end > MAX_HEAD:
                 raise MalformedResponse(f"its head is larger than {MAX_HEAD} bytes")
-            parser = _MessageParser(buffer[:end])
-            rest = buffer[end:]
-            if not self._interim(parser.head):
-                self._begin(parser, rest)
+            raw, rest = buffer[:end], buffer[end:]
+            head, parser = read_plain_response(raw), None
+            if head is None:
+                parser = _MessageParser(raw)
+                head = parser.head
+            if not self._interim(head):
+                self._begin(head, parser, rest)
                 return
             buffer = rest
 
@@ -147,8 +149,7 @@ class ResponseReader:
         self._sink.interim(head)
         return True
 
-    def _begin(self, parser: _MessageParser, rest: bytes) -> None:
-        head = parser.head
+    def _begin(self, head: ResponseHead, parser: _MessageParser | None, rest: bytes) -> None:
         if head.status == 101:  # RFC 9110 15.2.2
             self._switch(head, rest)
             return
@@ -158,8 +159,8 @@ class ResponseReader:
         self._sink.head(head, framing)
         if framing is NO_BODY or framing == (Kind.LENGTH, 0):
             self._finish(())
-        elif framing is CHUNKED:
-            self._state, self._parser = _State.CHUNKED, parser
+        elif framing is CHUNKED and parser is not None:
+            self._state, self._chunks = _State.CHUNKED, (parser, FramingBudget(MAX_HEAD))
         elif framing.kind is Kind.LENGTH:
             self._state, self._remaining = _State.LENGTH, framing.length
         else:
@@ -185,14 +186,14 @@ class ResponseReader:
         self._finish(())
 
     def _feed_chunked(self, data: bytes) -> None:
-        parser = self._parser
-        if parser is None:  # pragma: no cover  # the state says that there is one
+        if self._chunks is None:  # pragma: no cover  # the state says that there are
             raise AssertionError
+        parser, budget = self._chunks
         parser.feed(data)
         pieces = parser.take_pieces()
         for piece in pieces:
             self._sink.body(piece)
-        if not self._budget.spend(len(data), sum(map(len, pieces))):
+        if not budget.spend(len(data), sum(map(len, pieces))):
             raise MalformedResponse("its chunks are nearly all framing, or its trailers do not end")
         if parser.complete:
             self.reusable = self.reusable and not parser.overrun
@@ -200,13 +201,16 @@ class ResponseReader:
 
     def _finish(self, trailers: Sequence[Field]) -> None:
         self._state = _State.DONE
-        self._parser = None
+        self._chunks = None
         self._sink.end(trailers)
 
 
 def _persists(head: ResponseHead) -> bool:
     """https://www.rfc-editor.org/rfc/rfc9112#section-9.3."""
-    options = connection_options(head.all(b"connection"))
+    values = head.all(b"connection")
+    if not values:
+        return head.version == b"1.1"
+    options = connection_options(values)
     return b"close" not in options and (head.version == b"1.1" or b"keep-alive" in options)
 
 
@@ -253,9 +257,8 @@ class _MessageParser:
             raise MalformedResponse(f"its status is {status:03}")
         if not is_field_value(self._reason):
             raise MalformedResponse("its reason phrase holds control bytes")
-        return ResponseHead(
-            version, status, self._reason, [(name, value.rstrip(b" \t")) for name, value in self._fields]
-        )
+        lines = [received_line(name, value.rstrip(b" \t")) for name, value in self._fields]
+        return ResponseHead(version, status, self._reason, lines)
 
     # httptools' callbacks
 

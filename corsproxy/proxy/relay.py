@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING
 from corsproxy.http.fields import HOP_BY_HOP
 from corsproxy.proxy.framing import Framing, Kind
 from corsproxy.proxy.plan import Forward
-from corsproxy.proxy.response import (
-    Delivery,
-    Field,
-    ResponseHead,
-    delivery,
-    interim_head,
-    response_head,
-    switching_head,
-)
+from corsproxy.proxy.received import Field, ResponseHead
+from corsproxy.proxy.response import Delivery, delivery, interim_head, response_head, switching_head
 from corsproxy.proxy.sockets import reset
 from corsproxy.proxy.tunnel import Tunnel
 from corsproxy.proxy.upstream import UpstreamConnection
@@ -128,7 +121,7 @@ class Relay:
     def head(self, head: ResponseHead, framing: Framing) -> None:
         """Rewrite the head; it waits for the first piece of the body."""
         delivered = delivery(framing, version=self._version, closes=self._arrival.closes())
-        self._parts.append(response_head(self._forward, head, delivered, self._date()))
+        self._parts.append(response_head(self._forward, head, delivered, self._date))
         self._chunked = delivered.framing.kind is Kind.CHUNKED
         self._exchange.status = head.status
         self._exchange.answered = head.fields
@@ -150,7 +143,7 @@ class Relay:
     def switched(self, head: ResponseHead, rest: bytes) -> None:
         """Tell the client, and tunnel from now on."""
         self._exchange.status = head.status
-        self._parts.append(switching_head(self._forward, head, self._date()))
+        self._parts.append(switching_head(self._forward, head, self._date))
         if rest:
             self._exchange.response_bytes += len(rest)
             self._parts.append(rest)

@@ -66,6 +66,10 @@ def header_line(written: bytes, value: bytes) -> Line:
     return Line(name, use, written, value, (value,), b"%b: %b\r\n" % (written, value))
 
 
+_GO_ON = (b"keep-alive",)  # it nominates Keep-Alive, which ends at this hop anyway
+_NONE: frozenset[bytes] = frozenset()
+
+
 class Fields:
     """The header lines of one request."""
 
@@ -107,7 +111,9 @@ class Fields:
     def nominated(self) -> frozenset[bytes]:
         """The names that the client declared hop-by-hop (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)."""
         values = self._read.get(b"connection")
-        return connection_options(values) if values else frozenset()
+        if values is None or values == _GO_ON:
+            return _NONE
+        return connection_options(values)
 
     def upgrade(self) -> bytes:
         """The protocol that the client wants to switch to, lower-case, or b"".

@@ -7,10 +7,8 @@ Everything else passes in its order and case.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import Decision
@@ -18,8 +16,7 @@ from corsproxy.http.fields import HOP_BY_HOP, connection_options, merge_vary
 from corsproxy.http.references import rewrite_link, rewrite_refresh
 from corsproxy.proxy.framing import Framing, Kind
 from corsproxy.proxy.plan import Forward
-
-Field = tuple[bytes, bytes]
+from corsproxy.proxy.received import REWRITTEN, ReceivedLine, ResponseHead
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name: readable by every page that may read at all;
 # Set-Cookie is never readable (#forbidden-response-header-name), so naming it would be noise.
@@ -31,30 +28,7 @@ _NEVER_EXPOSED = frozenset(
 )  # fmt: skip
 
 
-lower = lru_cache(maxsize=4096)(bytes.lower)  # the same few names come with every response
-
-
-class ResponseHead:
-    """A response head as the upstream sent it, checked by the parser; ``version`` is b"1.1"."""
-
-    __slots__ = ("fields", "names", "reason", "status", "version")
-
-    def __init__(self, version: bytes, status: int, reason: bytes, fields: Sequence[Field]) -> None:
-        self.version = version
-        self.status = status
-        self.reason = reason
-        self.fields = fields
-        self.names = [lower(written) for written, _ in fields]  # of each line, in order
-
-    def all(self, name: bytes) -> list[bytes]:
-        """The values of every line of that lower-case name."""
-        if name not in self.names:
-            return []
-        return [field[1] for own, field in zip(self.names, self.fields, strict=True) if own == name]
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """How the response reaches this client: the framing of its body there, and whether the connection ends with it."""
 
     framing: Framing
@@ -75,30 +49,32 @@ def delivery(framing: Framing, *, version: bytes, closes: bool) -> Delivery:
     return Delivery(Framing(Kind.CHUNKED), closes, version)
 
 
-def response_head(forward: Forward, head: ResponseHead, delivered: Delivery, date: bytes) -> bytes:
-    """The whole head, for a final response; ``date`` is the current IMF-fixdate, for an upstream without a clock."""
-    lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
+def response_head(forward: Forward, head: ResponseHead, delivered: Delivery, date: Callable[[], bytes]) -> bytes:
+    """The whole head, for a final response; ``date`` tells the IMF-fixdate, for an upstream without a clock."""
     rule = forward.rule
-    passed = _passed(forward, head)
-    lines.extend(b"%b: %b\r\n" % (written, value) for _, written, value in passed)
-    names = {name for name, _, _ in passed}
-    if b"date" not in names:
+    dropped = _dropped(rule, head)
+    kept = [line for line in head.lines if line.name not in dropped]
+    lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
+    lines += [line.whole if line.plain else _judged(forward, line) for line in kept]
+    if b"date" in dropped or not head.all(b"date"):
         # https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1: a recipient with a clock adds what is missing.
-        lines.append(b"Date: %b\r\n" % date)
+        lines.append(b"Date: %b\r\n" % date())
     lines.append(rule.response_edits.lines)
     if rule.policy is not None:
-        lines.append(cors_lines(forward.decision, head, names))
+        lines.append(cors_lines(forward.decision, head.all(b"vary"), kept))
     lines.append(connection_lines(delivered))
     return b"".join(lines)
 
 
-def cors_lines(decision: Decision, head: ResponseHead | None, names: set[bytes]) -> bytes:
-    """What the decision grants, with Vary merged into the upstream's own."""
+def cors_lines(decision: Decision, vary: Sequence[bytes], kept: Iterable[ReceivedLine]) -> bytes:
+    """What the decision grants, with its Vary merged into the upstream's own."""
     lines = decision.lines
-    if decision.exposes_actual and (exposed := sorted(names - _NEVER_EXPOSED)):
+    if decision.exposes_actual and (
+        exposed := sorted({line.name for line in kept if not is_grant(line.name)} - _NEVER_EXPOSED)
+    ):
         lines += b"Access-Control-Expose-Headers: %b\r\n" % b", ".join(exposed)
-    vary = merge_vary(head.all(b"vary") if head else [], decision.vary)
-    return lines + b"Vary: %b\r\n" % vary if vary else lines
+    merged = merge_vary(vary, decision.vary)
+    return lines + b"Vary: %b\r\n" % merged if merged else lines
 
 
 def connection_lines(delivered: Delivery) -> bytes:
@@ -116,37 +92,40 @@ def interim_head(forward: Forward, head: ResponseHead) -> bytes:
     rule, authority = forward.rule, forward.authority
     dropped = HOP_BY_HOP | connection_options(head.all(b"connection"))
     lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
-    lines.extend(
-        b"%b: %b\r\n" % (written, rewritten(rule, authority, name, value) if name in REWRITTEN else value)
-        for name, (written, value) in zip(head.names, head.fields, strict=True)
-        if name not in dropped and not is_grant(name)
-    )
+    lines += [
+        _value_rewritten(rule, authority, line)
+        for line in head.lines
+        if line.name not in dropped and not is_grant(line.name)
+    ]
     return b"".join(lines) + b"\r\n"
 
 
-def switching_head(forward: Forward, head: ResponseHead, date: bytes) -> bytes:
+def switching_head(forward: Forward, head: ResponseHead, date: Callable[[], bytes]) -> bytes:
     """The 101 that ends HTTP on this connection; its Connection and Upgrade lines are written anew."""
     delivered = Delivery(Framing(Kind.NONE), closes=False, version=b"1.1")
     lines = response_head(forward, head, delivered, date)
     return lines[:-2] + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % forward.upgrade
 
 
-def _passed(forward: Forward, head: ResponseHead) -> list[tuple[bytes, bytes, bytes]]:
-    """The end-to-end lines that reach the client: lower-case name, name as written, value as rewritten."""
+def _judged(forward: Forward, line: ReceivedLine) -> bytes:
+    """A line that is not plain, as it reaches the client; b"" when the policy speaks in its place."""
     rule = forward.rule
-    dropped = _dropped(rule, head)
-    passed = []
-    for name, (written, value) in zip(head.names, head.fields, strict=True):
-        if name in dropped or (rule.policy is not None and is_grant(name)):
-            continue
-        passed.append((name, written, rewritten(rule, forward.authority, name, value) if name in REWRITTEN else value))
-    return passed
+    if rule.policy is not None and is_grant(line.name):
+        return b""
+    return _value_rewritten(rule, forward.authority, line)
+
+
+def _value_rewritten(rule: Rule, authority: bytes, line: ReceivedLine) -> bytes:
+    if line.name not in REWRITTEN:
+        return line.whole
+    written, value = line.field
+    return b"%b: %b\r\n" % (written, rewritten(rule, authority, line.name, value))
 
 
 def _dropped(rule: Rule, head: ResponseHead) -> frozenset[bytes]:
     dropped = rule.response_drops
-    if connection := head.all(b"connection"):
-        dropped |= connection_options(connection)
+    if (connection := head.all(b"connection")) and not (options := connection_options(connection)) <= dropped:
+        dropped |= options
     if head.status == 204 or head.status < 200:  # RFC 9110 8.6: no Content-Length in 1xx and 204
         dropped |= {b"content-length"}
     return dropped
@@ -159,9 +138,6 @@ def is_grant(name: bytes) -> bool:
     Cross-Origin-Resource-Policy is a restriction: the upstream's passes unless the policy sets its own.
     """
     return name.startswith(b"access-control-") or name == b"timing-allow-origin"
-
-
-REWRITTEN: Final = frozenset({b"content-location", b"link", b"location", b"refresh", b"set-cookie"})
 
 
 def rewritten(rule: Rule, authority: bytes, name: bytes, value: bytes) -> bytes:
