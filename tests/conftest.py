@@ -1,4 +1,4 @@
-"""Which event loop a test runs on, and what is set up once for several folders."""
+"""Which event loop a test runs on, which lane an end-to-end test, and what is set up once for several folders."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=[*LOOPS, "each"],
         default=PRODUCTION,
         help="the event loop of the end-to-end tests; the one that `serve` uses by default",
+    )
+    parser.addoption(
+        "--lane",
+        choices=["themes", "fast", "ordinary", "each"],
+        default="themes",
+        help="the lane of the end-to-end tests; by default what could tell the lanes apart runs on both",
     )
 
 

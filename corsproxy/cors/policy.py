@@ -7,7 +7,7 @@ changes; whatever does not depend on the request is bytes by then; nothing that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.cors.grants import Headers, Methods, compile_headers, compile_methods, field_line
@@ -20,6 +20,8 @@ from corsproxy.cors.spec import PolicySpec, spec_problems
 from corsproxy.errors import InvalidPolicy, PolicyProblem
 
 __all__ = ["Policy", "PolicySpec", "compile_policy"]
+
+_MOST_REMEMBERED = 1024  # allowed origins whose decision is kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +48,7 @@ class Policy:
     _always: bytes  # lines that every answer to an actual request has
     _granted: bytes  # lines that an allowed actual request has besides its origin's own
     _preflight: bytes  # lines that a granted preflight has besides its origin's and those that it asked for
+    _granted_to: dict[bytes, Decision] = field(default_factory=dict)  # what was decided before, by origin
 
     def allows_origin(self, origin: bytes) -> bool:
         """Whether this value of the Origin header is allowed; any bytes may be asked about."""
@@ -59,12 +62,19 @@ class Policy:
             return self._constant
         # Two lines joined are no origin, so they match nothing, even when they are the same.
         origin = b", ".join(origins)
+        known = self._granted_to.get(origin)
+        if known is not None:
+            return known
         if not self.allows_origin(origin):
             return Decision(Outcome.DENIED_ORIGIN, self._always, self.vary_actual, subject=origin)
         lines = self._origin_line(origin) + self._granted
         if self._timing is not None and self._timing.match(origin):
             lines += b"Timing-Allow-Origin: %b\r\n" % origin
-        return Decision(Outcome.ALLOWED, lines, self.vary_actual, self.spec.exposes_actual)
+        decision = Decision(Outcome.ALLOWED, lines, self.vary_actual, self.spec.exposes_actual)
+        if len(self._granted_to) >= _MOST_REMEMBERED:  # a wildcard allows any number of them
+            self._granted_to.clear()
+        self._granted_to[origin] = decision
+        return decision
 
     def judge_preflight(
         self,

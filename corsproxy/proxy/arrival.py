@@ -121,6 +121,7 @@ class Arrival:
     def finish(self, *, keeps_alive: bool) -> None:
         """The walk has ended; ``keeps_alive``: the client's connection may serve another request."""
         self.over = True
+        self.relay = self.connecting = self.sending = None  # they know this arrival: left to the collector, they cost
         self.downstream.done(self, keeps_alive=keeps_alive)
 
     def stop(self) -> None:
@@ -161,6 +162,16 @@ class Arrival:
 
     def _cancel(self, error: BaseException) -> None:
         """Nobody needs to be told: the walk has been abandoned by then."""
+
+
+class Leads(Protocol):
+    """Whoever leads requests to their answers."""
+
+    def begin(self, arrival: Arrival) -> None:
+        """Lead one request; ``Arrival.finish`` is called at the end."""
+
+    def abandon(self, arrival: Arrival) -> None:
+        """Nobody waits for the answer any more; ``Arrival.finish`` is called, if it was not."""
 
 
 def read_head(message: RawRequestMessage, method: bytes | None = None) -> RequestHead:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from corsproxy.proxy.alarm import Alarm
-from corsproxy.proxy.arrival import Arrival
+from corsproxy.proxy.arrival import Arrival, Leads
 from corsproxy.proxy.head_reader import PlainRequest, read_plain_request
 from corsproxy.proxy.inflow import Inflow
-from corsproxy.proxy.listener import Downstream, Leads, Listener
+from corsproxy.proxy.listener import Downstream, Listener
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Limits
@@ -151,7 +151,7 @@ class FastDownstream(Downstream):
             self.data_received(held)
 
     def _end(self, arrival: Arrival) -> None:
-        """Close the connection; not before the client has sent what it is about to send, or it would lose the answer."""
+        """Close the connection, once the client has sent what it is about to send, or it would lose the answer."""
         if self._inflow is None or self._inflow.is_eof():
             self._close_now()
         else:

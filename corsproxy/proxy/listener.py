@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpProcessingError, HttpRequestParser, RawRequestMessage
-from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _ErrInfo
 
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.http.fields import is_token
 from corsproxy.proxy.alarm import Alarm
-from corsproxy.proxy.arrival import NO_HEAD, Arrival, Flow, RawFlow, Written, read_head
+from corsproxy.proxy.arrival import NO_HEAD, Arrival, Flow, Leads, RawFlow, Written, read_head
 from corsproxy.proxy.framing_budget import FramingBudget
+from corsproxy.proxy.refusal import UNKNOWN_METHOD, Refused, own_answer
 from corsproxy.proxy.request import Client
 from corsproxy.proxy.sockets import peer_has_gone
 from corsproxy.proxy.upstream import WRITE_BUFFER
@@ -42,16 +43,6 @@ _FRAMING: Final = 512 * 1024
 _PRESENCE_INTERVAL: Final = 1.0  # seconds between two looks at a client that is not read from
 
 _HEAD_END: Final = b"\r\n\r\n"
-
-
-class Leads(Protocol):
-    """Whoever leads requests to their answers."""
-
-    def begin(self, arrival: Arrival) -> None:
-        """Lead one request; ``Arrival.finish`` is called at the end."""
-
-    def abandon(self, arrival: Arrival) -> None:
-        """Nobody waits for the answer any more; ``Arrival.finish`` is called, if it was not."""
 
 
 class Downstream(RequestHandler):
@@ -295,7 +286,7 @@ class Downstream(RequestHandler):
 
     def _refuse(self, own: OwnAnswer) -> None:
         """Answer what never became a request, in its turn, and read no more."""
-        self._messages.append((_ErrInfo(own.status, _Refused(own), own.detail), EMPTY_PAYLOAD))
+        self._messages.append((_ErrInfo(own.status, Refused(own), own.detail), EMPTY_PAYLOAD))
         self._request_count += 1
         self._close = True
         if self._waiter is not None and not self._waiter.done():
@@ -310,7 +301,7 @@ class Downstream(RequestHandler):
         async def handler(unread: Arrival) -> web.StreamResponse:
             arrival = self._reread() if isinstance(err_info.exc, BadHttpMethod) else None
             if arrival is None:
-                arrival, unread.refusal = unread, _own_answer(err_info.exc)
+                arrival, unread.refusal = unread, own_answer(err_info.exc)
             return await cast("Listener", self._manager).respond(arrival)
 
         return handler
@@ -329,28 +320,8 @@ class Downstream(RequestHandler):
         if not messages or not is_token(method):
             return None
         arrival = Arrival(read_head(messages[0][0], method), EMPTY_PAYLOAD, self, keep_alive=False)
-        arrival.refusal = _UNKNOWN_METHOD
+        arrival.refusal = UNKNOWN_METHOD
         return arrival
-
-
-_UNKNOWN_METHOD: Final = OwnAnswer(501, "the method is not known here; methods are case-sensitive, so ask for PATCH")
-
-
-class _Refused(Exception):
-    """Why a connection is refused."""
-
-    def __init__(self, own: OwnAnswer) -> None:
-        super().__init__(own.detail)
-        self.own = own
-
-
-def _own_answer(error: BaseException) -> OwnAnswer:
-    """What the client is told of a head that could not be read."""
-    if isinstance(error, _Refused):
-        return error.own
-    if isinstance(error, LineTooLong) or "Too many headers" in str(error):
-        return OwnAnswer(431, "the head is too large")
-    return OwnAnswer(400, "the request is malformed")
 
 
 class Listener(web.Server):

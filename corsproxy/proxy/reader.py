@@ -58,9 +58,9 @@ class ResponseReader:
 
     __slots__ = (
         "_buffer",
+        "_chunks",
         "_interims",
         "_method",
-        "_chunks",
         "_remaining",
         "_sink",
         "_state",

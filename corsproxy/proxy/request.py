@@ -87,8 +87,8 @@ class Fields:
     @classmethod
     def of_distinct(cls, lines: dict[bytes, Line]) -> Fields:
         """The same of lines that have been made already, by their names, of which no two are alike."""
-        fields = cls.__new__(cls)
-        fields._read = {name: line.values for name, line in lines.items()}
+        fields = cls(())
+        fields._read = {name: line.values for name, line in lines.items()}  # its own class's
         fields.passed = [line for line in lines.values() if line.use & _PASS]
         fields.forwarded = [(line.name, line.value) for line in lines.values() if line.use & _FORWARDED]
         return fields

@@ -42,7 +42,7 @@ def delivery(framing: Framing, *, version: bytes, closes: bool) -> Delivery:
     A body of unknown length becomes chunked, so that the connection lives on and its end is certain; an HTTP/1.0 client
     knows no chunks, so that its connection must end instead (https://www.rfc-editor.org/rfc/rfc9112#section-6.1).
     """
-    if framing.kind not in {Kind.CHUNKED, Kind.CLOSE}:
+    if framing.kind is not Kind.CHUNKED and framing.kind is not Kind.CLOSE:
         return Delivery(framing, closes, version)
     if version == b"1.0":
         return Delivery(Framing(Kind.CLOSE), closes=True, version=version)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import socket
 import ssl
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from corsproxy.config.table import RuleTable
 from corsproxy.errors import UnusableCertificate
 from corsproxy.proxy.clock import Clock
 from corsproxy.proxy.exchange import Exchange, Observer
-from corsproxy.proxy.fast_lane import FastDownstream
+from corsproxy.proxy.lanes import lanes
 from corsproxy.proxy.listener import Downstream, Listener
 from corsproxy.proxy.walk import Walk
 from corsproxy.server.sockets import BACKLOG, open_sockets
@@ -42,10 +43,12 @@ class Server:
     loaded; nothing is left open then.
     """
 
-    def __init__(self, compiled: Compiled, observe: Observer | None = None, *, fast_lane: bool = True) -> None:
+    def __init__(
+        self, compiled: Compiled, observe: Observer | None = None, connections: type[Downstream] | None = None
+    ) -> None:
         self._compiled = compiled
         self._walk = Walk(compiled.table, observe or _nobody, Clock())
-        self._listener = Listener(self._walk, compiled.limits, FastDownstream if fast_lane else Downstream)
+        self._listener = Listener(self._walk, compiled.limits, connections or lanes(os.environ))
         self._servers: list[asyncio.Server] = []
         self._names: list[str] = []
         self._admin: Admin | None = None

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +22,7 @@ import yaml
 
 from corsproxy.config.load import Compiled, load_config
 from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.listener import Downstream
 from corsproxy.server.process import Server
 from tests.e2e.messages import NotHTTPError, Request, Response, answer, chunked, request
 from tests.e2e.upstreams import (
@@ -101,6 +101,8 @@ def config(
     return yaml.dump(document, Dumper=_NoAliases, sort_keys=False)
 
 
+connections: type[Downstream] | None = None  # what a test's own lane makes of clients' connections; None: the default
+
 _serial = itertools.count(1)  # each proxy has a name of its own in Via, as each process has
 
 
@@ -131,7 +133,7 @@ class RunningProxy:
     """The proxy under test, its address, and the record of every exchange that it finished."""
 
     def __init__(self, compiled: Compiled) -> None:
-        self.server = Server(compiled, observe=self._observe, fast_lane=os.environ.get("LANE") != "o")
+        self.server = Server(compiled, self._observe, connections)
         self.host, self.port = "", 0  # of the first listener, once it listens
         self.exchanges: list[Exchange] = []
         self._clients: list[ClientWire] = []

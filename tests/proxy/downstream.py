@@ -81,8 +81,9 @@ class Handling:
 
 
 def downstream(handle=nobody, limits=None, protocol=Downstream) -> Downstream:
-    """A connection to a Listener with this handler."""
-    connection = Listener(Handling(handle), limits or Limits(), protocol)()
+    """A connection to a Listener with this handler, or with a walk of the test's own."""
+    walk = handle if hasattr(handle, "begin") else Handling(handle)
+    connection = Listener(walk, limits or Limits(), protocol)()
     assert isinstance(connection, protocol)
     transport = Transport()
     transport.protocol = connection

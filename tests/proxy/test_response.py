@@ -3,8 +3,8 @@
 import pytest
 
 from corsproxy.proxy.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing, Kind
-from corsproxy.proxy.relay import trailer_lines
 from corsproxy.proxy.received import ResponseHead, received_line
+from corsproxy.proxy.relay import trailer_lines
 from corsproxy.proxy.response import Delivery, delivery, interim_head, response_head, switching_head
 from tests.proxy.tables import TABLE, judge
 

@@ -1,0 +1,174 @@
+"""The plain readers accept nothing that the strict parsers refuse, and read what they accept as those do.
+
+The parsers are the oracle: aiohttp's for requests, llhttp for responses.  What the plain readers decline is not judged
+here, except that the everyday heads must not be among it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpRequestParser
+from aiohttp.streams import EMPTY_PAYLOAD
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from corsproxy.errors import MalformedResponse
+from corsproxy.proxy import head_reader
+from corsproxy.proxy.arrival import read_head
+from corsproxy.proxy.head_reader import read_plain_request, read_plain_response
+from corsproxy.proxy.reader import _MessageParser
+
+LIMIT = 64 * 1024
+GET = b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\nOrigin: https://app.example\r\n\r\n"
+POST = b"POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n"
+
+NAMES = [
+    *(b"Host", b"host", b"Connection", b"Content-Length", b"Transfer-Encoding", b"Upgrade", b"Expect", b"TE", b"X-a"),
+    *(b"Content-Type", b"User-Agent", b"ETag", b"Server", b"Origin", b"Cookie", b"X_Forwarded_For", b"Keep-Alive", b""),
+    *(b"Content-Range", b"Content-Location", b"Max-Forwards", b"Proxy-Connection", b"Sec-WebSocket-Key1", b"X\xff"),
+]
+VALUES = [
+    *(b"a.example", b"keep-alive", b"close", b"0", b"5", b"+5", b"0x5", b"18446744073709551616", b"chunked", b"a b"),
+    *(b"", b" \t a \t ", b"\xff", b"a\x00b", b"a\nb", b"a\rb", b"a\x7fb", b"websocket", b"upgrade", b"100-continue"),
+]
+SEPARATORS = [b": ", b":", b":\t", b" : ", b" "]
+ENDS = [b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"\r\n "]
+REQUEST_LINES = [
+    *(b"GET / HTTP/1.1", b"POST /a/../b?c HTTP/1.1", b"OPTIONS * HTTP/1.1", b"get / HTTP/1.1", b"GET / HTTP/1.0"),
+    *(b"GET  / HTTP/1.1", b"GET /\xff HTTP/1.1", b"GET /a#b HTTP/1.1", b"GET http://a/ HTTP/1.1", b"HEAD //x HTTP/1.1"),
+    *(
+        b"CONNECT a:1 HTTP/1.1",
+        b'GET /"<>\\^`{|} HTTP/1.1',
+        b"PUT / HTTP/1.1 ",
+        b"\r\nGET / HTTP/1.1",
+        b"PRI * HTTP/2.0",
+    ),
+]
+STATUS_LINES = [
+    *(b"HTTP/1.1 200 OK", b"HTTP/1.1 404 ", b"HTTP/1.1 404", b"HTTP/1.0 200 OK", b"HTTP/1.1 101 Switching Protocols"),
+    *(
+        b"HTTP/1.1 204 No Content",
+        b"HTTP/1.1 304 Not Modified",
+        b"HTTP/1.1 099 x",
+        b"HTTP/1.1 600 x",
+        b"http/1.1 200 OK",
+    ),
+    *(b"HTTP/1.1  200 OK", b"HTTP/1.1 200 \xff", b"HTTP/1.1 200 a\tb", b"HTTP/2 200 OK", b"HTTP/1.1 2000 x"),
+]
+
+lines = st.tuples(st.sampled_from(NAMES), st.sampled_from(SEPARATORS), st.sampled_from(VALUES), st.sampled_from(ENDS))
+
+
+@st.composite
+def heads(draw, starts):
+    """A head out of usual and unusual parts, and then perhaps one byte of it changed."""
+    start = draw(st.sampled_from(starts)) + b"\r\n"
+    usual = draw(st.sampled_from([b"", b"Host: a.example\r\n"]))
+    data = start + usual + b"".join(b"".join(line) for line in draw(st.lists(lines, max_size=4))) + b"\r\n"
+    if draw(st.booleans()):
+        place = draw(st.integers(0, len(data)))
+        data = data[:place] + draw(st.binary(max_size=2)) + data[place + draw(st.integers(0, 2)) :]
+    return data + draw(st.sampled_from([b"", b"hello", b"hell", b"GET / HTTP/1.1\r\n\r\n"]))
+
+
+def parse(data):
+    """What aiohttp's strict parser makes of it."""
+    loop = asyncio.get_running_loop()
+    options = {"max_line_size": LIMIT, "max_field_size": LIMIT, "max_headers": LIMIT // 4, "auto_decompress": False}
+    return HttpRequestParser(BaseProtocol(loop), loop, 2**16, **options).feed_data(data)
+
+
+@settings(max_examples=400)
+@given(heads(REQUEST_LINES))
+@example(GET)
+@example(POST + b"hel")
+@example(GET.replace(b"Origin", b"Host"))
+def test_a_request_that_is_read_is_read_as_aiohttp_reads_it(data):
+    read = read_plain_request(data, LIMIT)
+    if read is not None:
+        asyncio.run(assert_read_alike(data, read))
+
+
+async def assert_read_alike(data, read):
+    [(message, payload)], upgraded, tail = parse(data)
+    expected = read_head(message)
+    assert read.head[:3] == expected[:3]
+    for part in ("_read", "passed", "forwarded"):
+        assert getattr(read.head.fields, part) == getattr(expected.fields, part)
+    assert (message.should_close, message.upgrade, bool(message.chunked), upgraded, tail) == (False,) * 4 + (b"",)
+    if read.length:
+        assert payload.total_bytes == len(read.rest)
+        assert payload.is_eof() == (len(read.rest) == read.length)
+    else:
+        assert payload is EMPTY_PAYLOAD
+
+
+@settings(max_examples=400)
+@given(heads(STATUS_LINES))
+@example(OK)
+def test_a_response_that_is_read_is_read_as_llhttp_reads_it(data):
+    head = data[: data.find(b"\r\n\r\n") + 4]
+    read = read_plain_response(head)
+    if read is None:
+        return
+    try:
+        expected = _MessageParser(head).head
+    except MalformedResponse as error:
+        raise AssertionError(read.lines) from error
+    for part in ("version", "status", "reason", "lines", "_values"):
+        assert getattr(read, part) == getattr(expected, part)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(GET, id="get"),
+        pytest.param(POST + b"hello", id="post"),
+        pytest.param(POST + b"he", id="a part of the body"),
+        pytest.param(GET.replace(b"Origin", b"Connection: keep-alive\r\nCookie: a=1\r\nOrigin"), id="browser"),
+        pytest.param(GET.replace(b"GET", b"OPTIONS"), id="preflight"),
+    ],
+)
+def test_what_is_usual_is_read(data):
+    read = read_plain_request(data, LIMIT)
+    assert read is not None
+    assert read.rest == data.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(GET[:-1], id="in pieces"),
+        pytest.param(GET + GET, id="pipelined"),
+        pytest.param(POST + b"hello" + GET, id="pipelined behind a body"),
+        pytest.param(GET.replace(b"1.1", b"1.0"), id="HTTP/1.0"),
+        pytest.param(GET.replace(b"Origin", b"Connection: close\r\nOrigin"), id="close"),
+        pytest.param(GET.replace(b"Host: a.example\r\n", b""), id="no host"),
+        pytest.param(GET.replace(b"Origin:", b"X-" + b"a" * LIMIT + b":"), id="too large"),
+    ],
+)
+def test_what_is_unusual_is_left_to_the_parser(data):
+    assert read_plain_request(data, LIMIT) is None
+
+
+def test_secrets_and_what_is_large_are_not_remembered():
+    secret = GET.replace(b"Origin", b"Authorization: Bearer s3cret\r\nCookie: s3cret=1\r\nX-Api-Key: s3cret\r\nOrigin")
+    large = GET.replace(b"Origin", b"User-Agent: " + b"x" * 300 + b"\r\nOrigin")
+    assert read_plain_request(secret, LIMIT)
+    assert read_plain_request(large, LIMIT)
+    assert read_plain_response(OK.replace(b"a=1", b"s3cret"))
+    kept = [*head_reader._sent, *head_reader._received]
+    assert not [line for line in kept if b"s3cret" in line or len(line) > 256]
+    assert b"Origin: https://app.example" in kept
+
+
+def test_what_is_remembered_is_bounded():
+    for number in range(3000):
+        assert read_plain_request(GET.replace(b"app", b"app%d" % number), LIMIT)
+        assert read_plain_response(OK.replace(b"now", b"%d" % number))
+    assert len(head_reader._sent) <= 1024
+    assert len(head_reader._received) <= 1024
