@@ -16,6 +16,7 @@ from corsproxy.cli.remarks import Comment, Commentator, Remark, answers, localho
 from corsproxy.config.load import compile_config, load_config
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.request import header_line
 from tests.documents import ROOT, Document
 
 API = "https://api.example.com"
@@ -51,12 +52,12 @@ def comment(exchange, answers):
 
 HOST = "Host -> api.example.com"
 TOLD = (
-    (b"accept", (b"Accept", b"*/*")),
-    (b"referer", (b"Referer", PAGE + b"/page?x")),
-    (b"origin", (b"Origin", PAGE)),
-    (b"sec-fetch-site", (b"Sec-Fetch-Site", b"same-site")),
+    header_line(b"Accept", b"*/*"),
+    header_line(b"Referer", PAGE + b"/page?x"),
+    header_line(b"Origin", PAGE),
+    header_line(b"Sec-Fetch-Site", b"same-site"),
 )
-OWN = (b"origin", (b"Origin", API.encode()))
+OWN = header_line(b"Origin", API.encode())
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,8 @@ class Wire(asyncio.Protocol):
     async def send(self, data: bytes) -> Self:
         """Write, and wait until the kernel has all of it."""
         self._transport.write(data)
+        if self._transport.is_closing():  # the loop is about to tell; whoever sends on and on must let it
+            await asyncio.sleep(0)
         async with asyncio.timeout(PATIENCE):
             await self._writable.wait()
         return self

@@ -290,7 +290,13 @@ OVERRIDDEN = {
 }
 
 
-@pytest.mark.parametrize("name", ["_close", "_force_close", "_manager", "_message_tail", "_messages", "_request_count"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("_close", "_force_close", "_keepalive_timeout", "_manager", "_message_tail", "_messages"),
+        *("_next_keepalive_close_time", "_request_count"),
+    ],
+)
 async def test_protocol_has_the_attributes_that_are_read_and_set(connect, name):
     """They are private; the tests below say what each means."""
     assert hasattr(connect().protocol, name)
@@ -520,6 +526,41 @@ async def test_connection_is_closed_when_it_is_idle_too_long(connect):
     connection.protocol.data_received(GET)
     await connection.request()
     await connection.closed()
+
+
+async def test_time_of_an_idle_connection_can_be_put_off(connect):
+    """The fast lane's requests are unknown to aiohttp: its timer asks for the time at which to close, and waits on."""
+    connection = connect(keepalive_timeout=0.01)
+    await asyncio.sleep(0)  # until the handler's task has begun
+    protocol = connection.protocol
+    protocol._next_keepalive_close_time = asyncio.get_running_loop().time() + PATIENCE
+    protocol._process_keepalive()
+    assert not connection.transport.is_closing()
+    assert protocol._keepalive_handle.when() > asyncio.get_running_loop().time() + PATIENCE / 2
+    protocol._next_keepalive_close_time = 0.0
+    protocol._process_keepalive()
+    assert connection.transport.is_closing()
+
+
+async def test_idle_connection_can_be_given_up_without_being_closed(connect):
+    """``close`` ends aiohttp's task and takes nothing more; the transport is closed by whoever asked for that."""
+    connection = connect()
+    await asyncio.sleep(0)
+    task = connection.protocol._task_handler
+    connection.protocol.close()
+    await asyncio.wait({task}, timeout=PATIENCE)
+    assert task.done()
+    assert not connection.transport.is_closing()
+    connection.protocol.data_received(GET)
+    assert connection.protocol._request_count == 0
+
+
+async def test_message_is_in_the_queue_when_data_received_returns(connect):
+    """``_locate`` asks the last one whether a body belongs to it."""
+    connection = connect()
+    connection.protocol.data_received(GET)
+    assert connection.protocol._messages[-1][1] is EMPTY_PAYLOAD
+    await connection.request()
 
 
 # Flow control.
