@@ -8,9 +8,11 @@
     ├── MalformedRequest       a client's request head that cannot be forwarded safely
     └── UpstreamError          the upstream leg failed; carries the status that says so
         ├── ConnectFailed      502  nothing was sent
+        ├── Overloaded         503  as many requests in flight as are allowed; nothing was sent
         ├── ConnectionLost     502  the connection ended before the answer was whole
         │   └── StaleConnection     it had served before, and ended before any of this answer came
         ├── MalformedResponse  502  the upstream's bytes are no HTTP response
+        ├── ResponseTooLarge   502  its body is larger than the rule allows
         └── UpstreamTimeout    504  a time limit of the upstream ran out
 
 Foreign exceptions (OSError, httptools, pydantic, yaml) are translated into these at the boundary where they appear, so
@@ -24,7 +26,12 @@ from typing import NamedTuple
 
 
 class CorsproxyError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    ``limit`` is the configuration's key of the limit that was met, "" for none.
+    """
+
+    limit = ""
 
 
 class InvalidOrigin(CorsproxyError, ValueError):
@@ -88,9 +95,10 @@ class UnusableCertificate(CorsproxyError):
 class MalformedRequest(CorsproxyError):
     """A client's request head that cannot be forwarded safely; ``status`` is the answer it gets."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, limit: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.limit = limit
 
 
 class UpstreamError(CorsproxyError):
@@ -102,13 +110,20 @@ class UpstreamError(CorsproxyError):
 
     status = 502
 
-    def __init__(self, message: str, detail: str = "") -> None:
+    def __init__(self, message: str, detail: str = "", *, limit: str = "") -> None:
         super().__init__(message)
         self.detail = detail
+        self.limit = limit
 
 
 class ConnectFailed(UpstreamError):
     """No connection to the upstream could be made, so nothing of the request was sent."""
+
+
+class Overloaded(UpstreamError):
+    """The upstream has as many requests in flight as it is allowed, so nothing of this one was sent."""
+
+    status = 503
 
 
 class ConnectionLost(UpstreamError):
@@ -121,6 +136,10 @@ class StaleConnection(ConnectionLost):
 
 class MalformedResponse(UpstreamError):
     """The upstream sent something that is no HTTP response, or one with ambiguous framing."""
+
+
+class ResponseTooLarge(UpstreamError):
+    """The body of the upstream's answer is larger than the rule allows."""
 
 
 class UpstreamTimeout(UpstreamError):

@@ -55,6 +55,15 @@ _LOOPBACK_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
     help="An origin whose pages may use the API; may be repeated.  [default: any loopback origin]",
 )
 @click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    envvar="CORSPROXY_ALLOW_HOST",
+    show_envvar=True,
+    help="A name of this machine that is served besides localhost, or *.NAME; may be repeated.",
+)
+@click.option(
     "--listen",
     default="localhost:8080",
     show_default=True,
@@ -78,7 +87,15 @@ _LOOPBACK_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
     help="Serve HTTPS, with this certificate and its chain (PEM).",
 )
 @click.option("--key", metavar="FILE", envvar="CORSPROXY_KEY", show_envvar=True, help="The key of --cert (PEM).")
-def dev(url: str, origins: tuple[str, ...], listen: str, tls: bool, cert: str | None, key: str | None) -> None:
+def dev(
+    url: str,
+    origins: tuple[str, ...],
+    names: tuple[str, ...],
+    listen: str,
+    tls: bool,
+    cert: str | None,
+    key: str | None,
+) -> None:
     """Put a CORS proxy in front of the API at URL, for a front-end under development.
 
     Any page on localhost, 127.0.0.1 or [::1] may use it, with cookies; no other page may, unless --allow-origin names
@@ -91,11 +108,13 @@ def dev(url: str, origins: tuple[str, ...], listen: str, tls: bool, cert: str | 
         corsproxy dev https://api.example.com --tls
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
     with _certificate(listen, tls, cert, key) as certificate:
-        _serve(url, origins, listen, certificate)
+        _serve(url, origins, names, listen, certificate)
 
 
-def _serve(url: str, origins: tuple[str, ...], listen: str, certificate: Certificate | None) -> None:
-    compiled = _compiled(url, origins, listen, certificate)
+def _serve(
+    url: str, origins: tuple[str, ...], names: tuple[str, ...], listen: str, certificate: Certificate | None
+) -> None:
+    compiled = _compiled(dev_config(url, origins, listen, certificate, names))
     printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), advise=_advise, comment=Commentator())
 
     def say_started(server: Server) -> None:
@@ -123,8 +142,7 @@ def _certificate(
     return local_certificate(list(dict.fromkeys(filter(None, names))), data_folder())
 
 
-def _compiled(url: str, origins: tuple[str, ...], listen: str, certificate: Certificate | None) -> Compiled:
-    config = dev_config(url, origins, listen, certificate)
+def _compiled(config: Config) -> Compiled:
     try:
         return compile_config(config, pseudonym=f"corsproxy-{secrets.token_hex(4)}")
     except InvalidConfig as error:
@@ -138,17 +156,26 @@ def _in_words_of_flags(problem: Problem) -> str:
     """A problem, named by what was given on the command line in place of the key that it became."""
     key, _, message = problem.message.partition(": ")
     flag = next((flag for prefix, flag in _FLAGS.items() if key.startswith(prefix)), key)
+    if key.endswith(".host"):
+        flag = "--allow-host"
     return f"{flag}: {message}" + (f"\n    {problem.correction}" if problem.correction else "")
 
 
-def dev_config(url: str, origins: tuple[str, ...], listen: str, certificate: Certificate | None = None) -> Config:
+def dev_config(
+    url: str,
+    origins: tuple[str, ...],
+    listen: str,
+    certificate: Certificate | None = None,
+    names: tuple[str, ...] = (),
+) -> Config:
     """The configuration that the flags stand for, in the words of the YAML file.
 
-    On a loopback address the rules serve loopback names only: another name that leads here is a DNS rebinding attack,
-    and gets 421.
+    On a loopback address the rules serve loopback names only, and ``names``: another one that leads here may be a DNS
+    rebinding attack, and gets 421.  On any other address it is not known by which names people reach it, so that all
+    are served unless ``names`` says which.
     """
     host = _loopback_host(listen)
-    hosts = dict.fromkeys((*_LOOPBACK_HOSTS, host)) if host else ("",)
+    hosts = list(dict.fromkeys((*_LOOPBACK_HOSTS, *filter(None, [host]), *names))) if host or names else [""]
     policy = {
         "allow_origins": list(origins or LOOPBACK_ORIGINS),
         "allow_methods": ["*"],

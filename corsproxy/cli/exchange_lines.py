@@ -86,7 +86,7 @@ class ExchangePrinter:
         words = [
             time.strftime("%H:%M:%S"),
             f"{printable(exchange.method.decode('latin-1')):7}",
-            printable(exchange.target.decode("latin-1")),
+            exchange.shown_target,
             self._painted(status, _status_colour(exchange.status)),
             f"{exchange.duration * 1000:.0f} ms",
             printable(exchange.origin.decode("latin-1")) or "-",

@@ -93,7 +93,12 @@ class Commentator:
             *(_described(line) for line in lines if line.before != line.after),
             *_replaced(exchange),
         ]
-        remarks = [*_cookies(exchange, lines), *_redirects(exchange, lines), *self._families(exchange)]
+        remarks = [
+            *_hosts(exchange),
+            *_cookies(exchange, lines),
+            *_redirects(exchange, lines),
+            *self._families(exchange),
+        ]
         return Comment(tuple(rewrites), tuple(remarks))
 
     def _families(self, exchange: Exchange) -> Iterator[Remark]:
@@ -180,6 +185,20 @@ def _described(line: Line) -> str:
         b"+" + part for part in after if part not in before
     ]
     return " ".join(part.decode("latin-1") for part in (b"cookie", cookie_name(line.before), *changes))
+
+
+def _hosts(exchange: Exchange) -> Iterator[Remark]:
+    """A name that is not served: another one of this machine, or of a page that has turned its own name here."""
+    if exchange.status != 421:
+        return
+    try:
+        host, _ = parse_host(exchange.host)
+    except MalformedRequest:
+        return
+    yield Remark(
+        "host",
+        f"{host} is not served, in case a page of the internet claims it; if it is yours, give --allow-host {host}",
+    )
 
 
 def _cookies(exchange: Exchange, lines: list[Line]) -> Iterator[Remark]:

@@ -52,6 +52,14 @@ def _size_or_none(value: object) -> int | None:
     return None if _is_none(value) else parse_size(value)
 
 
+def _count_or_none(value: object) -> object:
+    if _is_none(value):
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise Unusable(f"{value!r} is no number of connections; write 1 or more, or none: no limit")
+    return value
+
+
 def _is_none(value: object) -> bool:
     # None itself comes from Python; a YAML null arrives as NOTHING and is refused.
     return value is None or value == "none"
@@ -86,6 +94,7 @@ _BYTES = {"type": "integer", "minimum": 0}
 _DURATION = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)?$|\$\{"}
 _SIZE = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(B|KB|MB|GB|KiB|MiB|GiB)?$|\$\{"}
 _NONE = {"const": "none"}
+_REFERENCE = {"type": "string", "pattern": r"\$\{"}
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 
@@ -109,6 +118,14 @@ MaxAge = TypeAliasType(
         int | None,
         BeforeValidator(_max_age),
         _schema("90s, 10m, 2h, a number of seconds, or none: not sent.", _DURATION, _SECONDS, _NONE),
+    ],
+)
+CountOrNone = TypeAliasType(
+    "CountOrNone",
+    Annotated[
+        int | None,
+        BeforeValidator(_count_or_none),
+        _schema("A whole number from 1, or none: no limit.", {"type": "integer", "minimum": 1}, _REFERENCE, _NONE),
     ],
 )
 HeadSize = TypeAliasType(

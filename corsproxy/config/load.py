@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from corsproxy.config.addresses import Listen
 from corsproxy.config.document import read_document
+from corsproxy.config.exposure import refuse_own_addresses
 from corsproxy.config.findings import Findings, in_order
 from corsproxy.config.listeners import compile_admin, compile_forwarding, compile_listeners
 from corsproxy.config.model import Config
@@ -35,8 +36,12 @@ class Limits:
     request_body_timeout: float | None = 30.0
     keepalive_timeout: float = 75.0
     max_request_head: int = 64 * 1024
+    max_target: int = 32 * 1024
+    max_request_headers: int = 200
     max_request_body: int | None = None
+    max_response_body: int | None = None
     max_connections: int = 10_000
+    max_connections_per_client: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +83,22 @@ def _compile(config: Config, findings: Findings, pseudonym: str) -> Compiled:
     listen = compile_listeners(config, findings)
     admin = compile_admin(config, listen, findings)
     forwarding = compile_forwarding(config, pseudonym, findings)
-    rules = _rules(config, findings)
+    upstreams = Upstreams(config, findings)
+    rules = _rules(config, upstreams, findings)
+    refuse_own_addresses(upstreams.endpoints, listen, admin, findings)
     table = RuleTable(forwarding) if findings.problems else build_table(rules, forwarding)
     limits = Limits(**{key: getattr(config.limits, key) for key in type(config.limits).model_fields})
     return Compiled(config, table, listen, admin, limits, findings.conclude())
 
 
-def _rules(config: Config, findings: Findings) -> list[Rule]:
-    context = Context(Upstreams(config, findings), Policies(config, findings), config.limits, findings)
+def _rules(config: Config, upstreams: Upstreams, findings: Findings) -> list[Rule]:
+    context = Context(upstreams, Policies(config, findings), config.limits, findings)
     paths: list[Path] = [("rules", index) for index in range(len(config.rules))]
     compiled = [compile_rule(rule, path, context) for path, rule in zip(paths, config.rules, strict=True)]
     rules = [(path, rule) for path, rule in zip(paths, compiled, strict=True) if rule and not findings.lost(path)]
     refuse_unreachable(rules, findings)
     if not config.rules and not findings.lost(("rules",)) and "rules" not in findings.lost(()):
         findings.refuse(("rules",), "there are no rules, so nothing would be served; add one")
-    context.upstreams.warn_of_unused()
+    upstreams.warn_of_unused()
     context.policies.warn_of_unused()
     return [rule for _, rule in rules]

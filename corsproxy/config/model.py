@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from corsproxy.config.kinds import (
     Address,
     AddressOrOff,
+    CountOrNone,
     Duration,
     DurationOrNone,
     HeadSize,
@@ -63,11 +64,29 @@ class LimitsConfig(Section):
         validate_default=True,
         description="Largest request line and headers together; larger ones are answered 431.",
     )
+    max_target: HeadSize = Field(
+        default="32KiB",
+        validate_default=True,
+        description="Longest target of a request (its path and query); longer ones are answered 414.",
+    )
+    max_request_headers: int = Field(
+        default=200, ge=1, le=100_000, description="Most header lines of a request; more are answered 431."
+    )
     max_request_body: SizeOrNone = Field(
         default="none", validate_default=True, description="Largest request body; larger ones are answered 413."
     )
+    max_response_body: SizeOrNone = Field(
+        default="none",
+        validate_default=True,
+        description="Largest body of an answer; larger ones are 502, or broken off where their length was not known.",
+    )
     max_connections: int = Field(
         default=10_000, ge=1, le=1_000_000, description="Most connections of clients at one time; others get 503."
+    )
+    max_connections_per_client: CountOrNone = Field(
+        default="none",
+        validate_default=True,
+        description="Most connections of one address at one time; others get 503. Trusted proxies may have any number.",
     )
 
 
@@ -76,6 +95,9 @@ class RuleLimitsConfig(Section):
 
     max_request_body: SizeOrNone = Field(
         default=None, description="Largest request body; left out: the listeners' limit."
+    )
+    max_response_body: SizeOrNone = Field(
+        default=None, description="Largest body of an answer; left out: the listeners' limit."
     )
     request_body_timeout: DurationOrNone = Field(
         default=None,
@@ -154,6 +176,24 @@ class TimeoutsConfig(Section):
         description="Longest time from the end of the request to the head of the answer.",
     )
     idle: DurationOrNone = Field(default="5m", validate_default=True, description="Longest silence inside an answer.")
+    total: DurationOrNone = Field(
+        default="none",
+        validate_default=True,
+        description="Longest time from sending the request to the end of its answer, streams and WebSockets included.",
+    )
+    queue: Duration = Field(
+        default="5s",
+        validate_default=True,
+        description="Longest wait while `max_requests` are in flight; then the answer is 503.",
+    )
+
+
+class HealthCheckConfig(Section):
+    """A request that is made again and again to each URL of an upstream."""
+
+    path: str = Field(default="/", description="What is asked for by GET; a status from 200 to 399 is well.")
+    interval: Duration = Field(default="10s", validate_default=True, description="Time between two requests.")
+    timeout: Duration = Field(default="2s", validate_default=True, description="Longest time for the whole answer.")
 
 
 class UpstreamTlsConfig(Section):
@@ -181,7 +221,18 @@ class UpstreamConfig(Section):
         default="", description="Its address: `http://host:port`, with a base path if there is one, or `unix:/path`."
     )
     urls: list[str] = Field(
-        default_factory=list, description="Several interchangeable addresses in place of `url`; requests take turns."
+        default_factory=list,
+        description="Several interchangeable addresses in place of `url`; of two picked at random, the one with fewer"
+        " requests in flight gets the next.",
+    )
+    max_requests: int = Field(
+        default=5_000, ge=1, le=1_000_000, description="Most requests in flight at one time; others wait their turn."
+    )
+    max_queue: int = Field(
+        default=1_000, ge=0, le=1_000_000, description="Most requests that wait for their turn; others get 503."
+    )
+    health_check: HealthCheckConfig | None = Field(
+        default=None, description="Ask each URL whether it is well; left out: only the requests of clients tell."
     )
     timeouts: TimeoutsConfig = Field(default_factory=TimeoutsConfig, description="Time limits towards this upstream.")
     tls: UpstreamTlsConfig = Field(default_factory=UpstreamTlsConfig, description="HTTPS towards this upstream.")
@@ -275,6 +326,10 @@ class RuleConfig(Section):
     )
     limits: RuleLimitsConfig = Field(
         default_factory=RuleLimitsConfig, description="Limits of this rule, narrower than the listeners'."
+    )
+    dangerously_share_credentials: bool = Field(
+        default=False,
+        description='Permit the policy `"*"` where the rule adds credentials of its own, for every page to use.',
     )
 
 

@@ -13,6 +13,7 @@ from corsproxy.errors import MalformedRequest
 from corsproxy.http.target import Target, parse_target
 
 _MAX_SOCKET_PATH = 107  # bytes that Linux has for it (unix(7)), without the final NUL
+_CHECK_PATH = re.compile(r"/[!-\"$-~]*")  # printable ASCII without # and blanks
 _COOKIE_PATH = re.compile(r"/[!-:<-~]*")
 # What a path may hold as it is: RFC 3986's characters, and those that browsers send although it has no room for them.
 _AS_IT_IS = "/%!$&'()*+,;=:@[]{}|^`\"<>\\"
@@ -66,6 +67,16 @@ def parse_socket(text: str) -> str:
     if len(path.encode()) > _MAX_SOCKET_PATH:
         raise Unusable(f"{text!r} is longer than the {_MAX_SOCKET_PATH} bytes that the path of a socket may have")
     return path
+
+
+def parse_check_path(text: str) -> bytes:
+    """The target of a health check, with a query if there is one.
+
+    Raises Unusable for what cannot stand in a request line.
+    """
+    if not _CHECK_PATH.fullmatch(text):
+        raise Unusable(f"{text!r} is no path to ask for; begin it with a slash, and escape what is not ASCII")
+    return text.encode()
 
 
 def parse_cookie_path(text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from corsproxy.config.edits import compile_cookies, compile_headers
+from corsproxy.config.exposure import check_credentials
 from corsproxy.config.findings import Findings
 from corsproxy.config.hosts import parse_literal_host, parse_rule_host
-from corsproxy.config.model import LimitsConfig, RuleConfig
+from corsproxy.config.model import LimitsConfig, RuleConfig, RuleLimitsConfig
 from corsproxy.config.paths import parse_rule_path
 from corsproxy.config.policies import NO_POLICY, Policies
 from corsproxy.config.table import Rule, Upstream
@@ -36,7 +37,7 @@ def compile_rule(written: RuleConfig, path: Path, context: Context) -> Rule | No
     policy = context.policies.find((*path, "policy"), written.policy, f"{written.host}{written.path} (inline)")
     forward_host = _forward_host(written, path, findings)
     forward_origin = _forward_origin(written, path, findings)
-    body, silence = _limits(written, path, context)
+    limits = _limits(written, path, context)
     _check_upstream_cors(written, path, findings)
     request, response = compile_headers(written.headers, (*path, "headers"), findings)
     stripped = prefix if prefix and written.strip_prefix and prefix != "/" else ""
@@ -44,15 +45,18 @@ def compile_rule(written: RuleConfig, path: Path, context: Context) -> Rule | No
     cookies = compile_cookies(written.cookies, (*path, "cookies"), base, stripped.encode(), findings)
     if upstream is None or prefix is None or host is None:
         return None
+    policy = policy if written.upstream_cors == "replace" else None
+    check_credentials(written, upstream, policy, path, findings)
     return Rule(
         where=findings.where(path),
         host=host,
         path=prefix,
         upstream=upstream,
-        policy=policy if written.upstream_cors == "replace" else None,
+        policy=policy,
         strip=stripped.count("/"),
-        max_request_body=body,
-        request_body_timeout=silence,
+        max_request_body=limits.max_request_body,
+        max_response_body=limits.max_response_body,
+        request_body_timeout=limits.request_body_timeout,
         forward_host=forward_host,
         forward_origin=forward_origin,
         request_edits=request,
@@ -82,11 +86,11 @@ def _forward_origin(written: RuleConfig, path: Path, findings: Findings) -> byte
         return None
 
 
-def _limits(written: RuleConfig, path: Path, context: Context) -> tuple[int | None, float | None]:
+def _limits(written: RuleConfig, path: Path, context: Context) -> RuleLimitsConfig:
     """The rule's own limits where it has them, else the listeners'."""
     own, general = written.limits, context.limits
     values: dict[str, float | None] = {}
-    for key in ("max_request_body", "request_body_timeout"):
+    for key in RuleLimitsConfig.model_fields:
         bound, value = getattr(general, key), getattr(own, key)
         if key not in own.model_fields_set:
             value = bound
@@ -94,8 +98,7 @@ def _limits(written: RuleConfig, path: Path, context: Context) -> tuple[int | No
             message = f"a rule may only narrow the listeners' limit; raise {key} under limits, or lower it here"
             context.findings.refuse((*path, "limits", key), message)
         values[key] = value
-    body = values["max_request_body"]
-    return None if body is None else int(body), values["request_body_timeout"]
+    return own.model_copy(update=values)
 
 
 def _check_upstream_cors(written: RuleConfig, path: Path, findings: Findings) -> None:

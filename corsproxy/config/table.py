@@ -41,6 +41,17 @@ class Timeouts:
     connect: float | None = 5.0
     response: float | None = 60.0  # from the whole request sent to the response's head
     idle: float | None = 300.0  # longest silence inside the response
+    total: float | None = None  # from the request's head sent to the response's end, upgrades included
+    queue: float = 5.0  # waiting while as many requests are in flight as may be
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """What each endpoint is asked again and again, whether anybody else asks it or not; times in seconds."""
+
+    target: bytes  # the path, as it is asked; no base path is put before it
+    interval: float = 10.0
+    timeout: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,9 @@ class Upstream:
     base: bytes = b""  # base path, prefixed to every target; no trailing slash
     timeouts: Timeouts = Timeouts()
     tls: UpstreamTls = UpstreamTls()
+    max_requests: int = 5_000  # in flight
+    max_queue: int = 1_000  # waiting for one of those to end
+    health_check: HealthCheck | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +90,7 @@ class Rule:
     policy: Policy | None  # None: forward and add nothing (policy: none, or upstream_cors: keep)
     strip: int = 0  # leading path segments that the upstream does not see
     max_request_body: int | None = None  # bytes
+    max_response_body: int | None = None  # bytes
     request_body_timeout: float | None = 30.0  # seconds
     forward_host: bytes | None = None  # None: the endpoint's authority; b"": the client's own (preserve)
     forward_origin: bytes | None = None  # None: the client's own (keep); b"": removed

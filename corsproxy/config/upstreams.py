@@ -8,10 +8,11 @@ from dataclasses import replace
 from corsproxy.config.addresses import is_upstream_url, parse_endpoint
 from corsproxy.config.findings import Findings
 from corsproxy.config.hosts import parse_server_name
-from corsproxy.config.model import Config, TimeoutsConfig, UpstreamConfig, UpstreamTlsConfig
+from corsproxy.config.model import Config, HealthCheckConfig, TimeoutsConfig, UpstreamConfig, UpstreamTlsConfig
 from corsproxy.config.names import check_name
+from corsproxy.config.paths import parse_check_path
 from corsproxy.config.sections import meant
-from corsproxy.config.table import Endpoint, Timeouts, Upstream, UpstreamTls
+from corsproxy.config.table import Endpoint, HealthCheck, Timeouts, Upstream, UpstreamTls
 from corsproxy.config.written import Path
 
 _ADDRESS = re.compile(r"[:/@]|\..*\.")  # what looks like host:port, a path or a domain, and not like a name
@@ -27,6 +28,7 @@ class Upstreams:
 
     def __init__(self, config: Config, findings: Findings) -> None:
         self.findings = findings
+        self.endpoints: dict[Path, Endpoint] = {}  # where each one is written
         self.named = {name: self._named(name, written) for name, written in config.upstreams.items()}
         self.by_url: dict[str, Upstream | None] = {}
         self.used: set[str] = set()
@@ -68,7 +70,25 @@ class Upstreams:
             self.findings.refuse((*path, key), "an upstream needs a url", line="url: http://127.0.0.1:8000")
             return None
         upstream = self._compile(name, urls, written.timeouts)
-        return replace(upstream, tls=self._tls((*path, "tls"), written.tls, upstream.endpoints)) if upstream else None
+        check = self._health_check((*path, "health_check"), written.health_check, len(urls))
+        if upstream is None:
+            return None
+        return replace(
+            upstream,
+            tls=self._tls((*path, "tls"), written.tls, upstream.endpoints),
+            max_requests=written.max_requests,
+            max_queue=written.max_queue,
+            health_check=check,
+        )
+
+    def _health_check(self, path: Path, written: HealthCheckConfig | None, urls: int) -> HealthCheck | None:
+        if written is None:
+            return None
+        if urls == 1:
+            # One that fails its checks is asked all the same: nothing else is there to ask.
+            self.findings.warn(path, "with one url there is no other to turn to, so the check changes nothing")
+        target = self.findings.parse((*path, "path"), parse_check_path, written.path)
+        return None if target is None else HealthCheck(target, written.interval, written.timeout)
 
     def _tls(self, path: Path, written: UpstreamTlsConfig, endpoints: tuple[Endpoint, ...]) -> UpstreamTls:
         present = written.model_fields_set
@@ -91,6 +111,7 @@ class Upstreams:
     def _compile(self, name: str, urls: dict[Path, str], timeouts: TimeoutsConfig) -> Upstream | None:
         parsed = {path: self.findings.parse(path, parse_endpoint, url) for path, url in urls.items()}
         known = {path: endpoint for path, endpoint in parsed.items() if endpoint}
+        self.endpoints |= {path: endpoint for path, (endpoint, _) in known.items()}
         bases = {base for _, base in known.values()}
         seen = set()
         for path, (endpoint, base) in known.items():
@@ -101,5 +122,5 @@ class Upstreams:
                 self.findings.refuse(path, f"{urls[path]!r} has another base path than the first; they must be alike")
         if len(known) < len(urls):
             return None
-        limits = Timeouts(timeouts.connect, timeouts.response, timeouts.idle)
+        limits = Timeouts(**timeouts.model_dump())
         return Upstream(name, tuple(endpoint for endpoint, _ in known.values()), bases.pop(), limits)

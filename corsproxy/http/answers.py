@@ -55,6 +55,9 @@ ANSWER_LINES = b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 """Lines for every own answer with a body: no cache keeps a failure (so no Vary: Accept is needed), no browser guesses
 its type."""
 
+RETRY_AFTER = b"Retry-After: 1\r\n"
+"""For a refusal that a moment may undo, in seconds (RFC 9110 section 10.2.3)."""
+
 TEXT = b"text/plain; charset=utf-8"
 PROBLEM = b"application/problem+json"
 
@@ -66,12 +69,14 @@ class OwnAnswer(NamedTuple):
     """An answer of the proxy itself.
 
     ``detail`` is a sentence for the developer, lower case, without full stop; ``headers`` are finished lines, each
-    ended by CRLF (``Allow``, ``Retry-After``).
+    ended by CRLF (``Allow``, ``Retry-After``); ``limit`` is the configuration's key of the limit that was met, for the
+    record of the exchange.
     """
 
     status: int
     detail: str
     headers: bytes = b""
+    limit: str = ""
 
 
 def body_for(answer: OwnAnswer, accept_values: Sequence[bytes]) -> tuple[bytes, bytes]:

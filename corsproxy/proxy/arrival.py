@@ -173,6 +173,9 @@ class Leads(Protocol):
     def abandon(self, arrival: Arrival) -> None:
         """Nobody waits for the answer any more; ``Arrival.finish`` is called, if it was not."""
 
+    def trusts(self, peer: str) -> bool:
+        """Whether a peer is a trusted proxy."""
+
 
 def read_head(message: RawRequestMessage, method: bytes | None = None) -> RequestHead:
     """The head that aiohttp's parser read, byte for byte; ``method`` is the true one where the parser saw another."""

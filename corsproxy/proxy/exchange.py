@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import NO_POLICY, Decision
+from corsproxy.http.answers import printable
+from corsproxy.http.redaction import shown_target
 from corsproxy.proxy.request import Line
 
 
@@ -31,15 +33,21 @@ class Exchange:
     started: float = 0.0  # seconds, by time.perf_counter()
     duration: float = 0.0  # seconds
     answered: Sequence[tuple[bytes, bytes]] = ()  # the upstream's header lines, as they came
+    limit: str = ""  # the configuration's key of the limit that was met: "max_request_body", "timeouts.response"
     failure: str = ""  # what went wrong, in words, for the log; never sent to the client
 
     @property
+    def shown_target(self) -> str:
+        """The target for logs and terminals: printable ASCII, and without secrets."""
+        return shown_target(self.target)
+
+    @property
     def url(self) -> str:
-        """The URL as the browser names it in its console."""
-        target = self.target.decode("ascii", "backslashreplace")
+        """The URL as the browser names it in its console, as far as a log may."""
+        target = self.shown_target
         if not target.startswith("/"):  # absolute-form already
             return target
-        return f"{self.scheme}://{self.host.decode('ascii', 'backslashreplace')}{target}"
+        return f"{self.scheme}://{printable(self.host.decode('latin-1'))}{target}"
 
 
 Observer = Callable[[Exchange], None]

@@ -32,10 +32,12 @@ _LINGER: Final = 10.0
 class FastDownstream(Downstream):
     """A client's connection that has both lanes."""
 
-    __slots__ = ("_finished", "_free", "_held", "_inflow", "_lingering", "_paused_body")
+    __slots__ = ("_finished", "_free", "_held", "_inflow", "_lingering", "_most_bytes", "_paused_body")
 
     def __init__(self, manager: Listener, walk: Leads, limits: Limits, **options: Any) -> None:  # noqa: ANN401
         super().__init__(manager, walk, limits, **options)
+        # What is larger goes to the ordinary lane, which tells a long target from a large head.
+        self._most_bytes = min(limits.max_request_head, limits.max_target)
         self._free = False  # whether the next request may take this lane
         self._held = b""
         self._inflow: Inflow | None = None  # the body of this lane's request
@@ -57,7 +59,7 @@ class FastDownstream(Downstream):
     def data_received(self, data: bytes) -> None:
         """The client sent something."""
         if self._free and data:
-            plain = read_plain_request(data, self._limits.max_request_head)
+            plain = read_plain_request(data, self._most_bytes, self._limits.max_request_headers)
             if plain is not None:
                 self._take(plain)
                 return

@@ -63,8 +63,8 @@ class PlainRequest(NamedTuple):
     rest: bytes
 
 
-def read_plain_request(data: bytes, limit: int) -> PlainRequest | None:
-    """The one request at the beginning of ``data``, its head of at most ``limit`` bytes, or None.
+def read_plain_request(data: bytes, limit: int, most_lines: int) -> PlainRequest | None:
+    """The one request at the beginning of ``data``, its head of at most ``limit`` bytes and ``most_lines``, or None.
 
     ``rest`` is no longer than the body; where more came, there is another request, and this reader takes none.
     """
@@ -73,7 +73,7 @@ def read_plain_request(data: bytes, limit: int) -> PlainRequest | None:
         return None
     texts = data[:end].split(b"\r\n")
     request = _REQUEST_LINE.fullmatch(texts.pop(0))
-    if request is None:
+    if request is None or len(texts) > most_lines:
         return None
     lines = {}
     for text in texts:

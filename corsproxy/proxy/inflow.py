@@ -113,4 +113,4 @@ class Inflow:
     def _late(self) -> None:
         relay = self._relay
         if relay is not None:
-            relay.give_up(MalformedRequest(408, "the body stopped coming"))
+            relay.give_up(MalformedRequest(408, "the body stopped coming", "request_body_timeout"))

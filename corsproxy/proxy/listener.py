@@ -24,6 +24,8 @@ from corsproxy.http.fields import is_token
 from corsproxy.proxy.alarm import Alarm
 from corsproxy.proxy.arrival import NO_HEAD, Arrival, Flow, Leads, RawFlow, Written, read_head
 from corsproxy.proxy.framing_budget import FramingBudget
+from corsproxy.proxy.head_limits import HEAD_TOO_LATE, too_large, unfinished
+from corsproxy.proxy.occupancy import UNREAD, Occupancy
 from corsproxy.proxy.refusal import UNKNOWN_METHOD, Refused, own_answer
 from corsproxy.proxy.request import Client
 from corsproxy.proxy.sockets import peer_has_gone
@@ -31,10 +33,6 @@ from corsproxy.proxy.upstream import WRITE_BUFFER
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Limits
-
-# Beyond this many times max_connections a connection is closed unread; up to it, its request is read and refused with
-# an answer that the page can read.
-_HARD_LIMIT: Final = 2
 
 # Bytes of chunk framing and trailers that a request may have on top of what its content explains.  What aiohttp holds
 # back unparsed, while the upstream is slow, counts until it is parsed: one read of the loop, at most 256 KiB.
@@ -57,6 +55,7 @@ class Downstream(RequestHandler):
         "_head_bytes",
         "_late_head",
         "_limits",
+        "_line_read",
         "_presence",
         "_raw",
         "_recent",
@@ -91,6 +90,7 @@ class Downstream(RequestHandler):
         self._raw: RawFlow | None = None
         self._late_head = Alarm(self._loop, limits.request_head_timeout, self._head_is_late)
         self._head_bytes = 0
+        self._line_read = False  # whether the request line has come whole
         self._recent = b""  # what was read last before a request
         self._body: StreamReader | None = None  # of the request under way, when it is chunked
         self._budget = FramingBudget(_FRAMING)
@@ -111,8 +111,7 @@ class Downstream(RequestHandler):
         arrival = Arrival(read_head(message), payload, self, keep_alive=not message.should_close)
         if message.chunked and not payload.is_eof():
             self._body, self._budget = payload, FramingBudget(_FRAMING)
-        if sum(len(name) + len(value) + 4 for name, value in message.raw_headers) > self._limits.max_request_head:
-            arrival.refusal = OwnAnswer(431, "the head is too large")
+        arrival.refusal = arrival.refusal or too_large(arrival.head, message.raw_headers, self._limits)
         return arrival
 
     async def lead(self, arrival: Arrival) -> bool:
@@ -181,15 +180,14 @@ class Downstream(RequestHandler):
         self.client = Client(peer[0] if isinstance(peer, tuple) else None, tls)
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=WRITE_BUFFER)
         super().connection_made(transport)
-        taken, limit = len(manager.connections), self._limits.max_connections
-        if taken > _HARD_LIMIT * limit:
+        self.refusal = manager.occupancy.enter(self.client.peer, len(manager.connections))
+        if self.refusal is UNREAD:
             self.force_close()
-        elif taken > limit:
-            self.refusal = OwnAnswer(503, "the proxy has as many connections as it is allowed")
         self._late_head.set()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone."""
+        cast("Listener", self._manager).occupancy.leave(self.client.peer)
         self._late_head.clear()
         self._presence.clear()
         if self._arrival is not None:
@@ -213,13 +211,14 @@ class Downstream(RequestHandler):
         if self._window is not None:
             self._locate(self._window + data, self._request_count - arrived)
         if self.busy:
-            self._head_bytes = 0
+            self._head_bytes, self._line_read = 0, False
             self._late_head.clear()
         elif not self._force_close:
             self._head_bytes += len(data)
+            self._line_read = self._line_read or b"\n" in data
             self._late_head.set()
             if self._head_bytes > self._limits.max_request_head:
-                self._refuse(OwnAnswer(431, f"the head is larger than {self._limits.max_request_head} bytes"))
+                self._refuse(self._too_large())
 
     def pause_writing(self) -> None:
         """The client takes no more for now."""
@@ -257,6 +256,10 @@ class Downstream(RequestHandler):
             body.set_exception(RequestPayloadError("the chunks are nearly all framing, or the trailers do not end"))
             self._body = None
 
+    def _too_large(self) -> OwnAnswer:
+        """Why a head is refused before it is whole."""
+        return unfinished(self._limits, self._recent, line_read=self._line_read)
+
     # a client that is not read from
 
     def _pause_transport_reading(self) -> None:
@@ -280,7 +283,7 @@ class Downstream(RequestHandler):
 
     def _head_is_late(self) -> None:
         if self._head_bytes:
-            self._refuse(OwnAnswer(408, "the head of the request did not arrive in time"))
+            self._refuse(HEAD_TOO_LATE)
         else:
             self.force_close()  # a silent connection: there is no request to answer
 
@@ -301,7 +304,7 @@ class Downstream(RequestHandler):
         async def handler(unread: Arrival) -> web.StreamResponse:
             arrival = self._reread() if isinstance(err_info.exc, BadHttpMethod) else None
             if arrival is None:
-                arrival, unread.refusal = unread, own_answer(err_info.exc)
+                arrival, unread.refusal = unread, own_answer(err_info.exc, self._too_large())
             return await cast("Listener", self._manager).respond(arrival)
 
         return handler
@@ -329,6 +332,7 @@ class Listener(web.Server):
 
     def __init__(self, walk: Leads, limits: Limits, protocol: type[Downstream] = Downstream) -> None:
         super().__init__(cast("Any", self.respond), request_factory=cast("Any", _arrival), handler_cancellation=True)
+        self.occupancy = Occupancy(limits, walk.trusts)
         self._walk = walk
         self._limits = limits
         self._protocol = protocol

@@ -196,8 +196,8 @@ def _forward(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived)
     head, fields = arrived.head, arrived.head.fields
     framing = request_framing(head.version, fields.all(b"transfer-encoding"), fields.all(b"content-length"))
     if rule.max_request_body is not None and framing.length > rule.max_request_body:
-        limit = f"the body is larger than the {rule.max_request_body} bytes that the rule allows"
-        return Answer(OwnAnswer(413, limit), decision, rule, closes=True)
+        too_large = f"the body is larger than the {rule.max_request_body} bytes that the rule allows"
+        return Answer(OwnAnswer(413, too_large, limit="max_request_body"), decision, rule, closes=True)
     expects_continue = _expects_continue(head)
     upgrade = fields.upgrade() if head.version == b"1.1" and head.method == b"GET" else b""
     lines = request_lines(table.forwarding, rule, decision, arrived.client, arrived.authority, fields, head.version)

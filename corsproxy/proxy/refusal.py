@@ -19,10 +19,10 @@ class Refused(Exception):
         self.own = own
 
 
-def own_answer(error: BaseException) -> OwnAnswer:
-    """What the client is told of a head that could not be read."""
+def own_answer(error: BaseException, too_large: OwnAnswer) -> OwnAnswer:
+    """What the client is told of a head that could not be read; ``too_large`` where that is why."""
     if isinstance(error, Refused):
         return error.own
     if isinstance(error, LineTooLong) or "Too many headers" in str(error):
-        return OwnAnswer(431, "the head is too large")
+        return too_large
     return OwnAnswer(400, "the request is malformed")

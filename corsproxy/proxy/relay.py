@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from corsproxy.errors import ResponseTooLarge
 from corsproxy.http.fields import HOP_BY_HOP
 from corsproxy.proxy.framing import Framing, Kind
 from corsproxy.proxy.plan import Forward
@@ -36,6 +37,7 @@ class Relay:
         "_ended",
         "_exchange",
         "_forward",
+        "_most",
         "_over",
         "_parts",
         "_version",
@@ -67,6 +69,7 @@ class Relay:
         self._over = False
         self._parts: list[bytes] = []
         self._chunked = False
+        self._most = forward.rule.max_response_body
 
     def pause(self) -> None:
         """The client takes no more for now."""
@@ -120,6 +123,8 @@ class Relay:
 
     def head(self, head: ResponseHead, framing: Framing) -> None:
         """Rewrite the head; it waits for the first piece of the body."""
+        if self._most is not None and framing.length > self._most:
+            raise self._too_large()
         delivered = delivery(framing, version=self._version, closes=self._arrival.closes())
         self._parts.append(response_head(self._forward, head, delivered, self._date))
         self._chunked = delivered.framing.kind is Kind.CHUNKED
@@ -130,6 +135,8 @@ class Relay:
     def body(self, piece: bytes) -> None:
         """Pass a piece on, in the client's framing."""
         self._exchange.response_bytes += len(piece)
+        if self._most is not None and self._exchange.response_bytes > self._most:
+            raise self._too_large()
         if not self._chunked:
             self._parts.append(piece)
         elif piece:  # an empty chunk would be the last
@@ -164,6 +171,11 @@ class Relay:
             self._client.write(parts[0])
         else:
             self._client.writelines(parts)
+
+    def _too_large(self) -> ResponseTooLarge:
+        return ResponseTooLarge(
+            f"its body is larger than the {self._most} bytes that the rule allows", limit="max_response_body"
+        )
 
     def _break_off(self, delivered: Delivery) -> None:
         """A framed body shows that it is cut short; one that ends with the connection only does when it is reset."""

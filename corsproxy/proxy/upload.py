@@ -59,7 +59,8 @@ async def _pump(forward: Forward, payload: StreamReader, connection: UpstreamCon
     while piece := await _read(payload, forward.rule):
         exchange.request_bytes += len(piece)
         if limit is not None and exchange.request_bytes > limit:
-            raise MalformedRequest(413, f"the body is larger than the {limit} bytes that the rule allows")
+            too_large = f"the body is larger than the {limit} bytes that the rule allows"
+            raise MalformedRequest(413, too_large, "max_request_body")
         connection.send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         await connection.writable()
     if chunked:
@@ -74,6 +75,6 @@ async def _read(payload: StreamReader, rule: Rule) -> bytes:
         async with asyncio.timeout(rule.request_body_timeout):
             return await payload.readany()
     except TimeoutError:
-        raise MalformedRequest(408, "the body stopped coming") from None
+        raise MalformedRequest(408, "the body stopped coming", "request_body_timeout") from None
     except (HttpProcessingError, RequestPayloadError):
         raise MalformedRequest(400, "the body's framing is broken") from None

@@ -7,6 +7,7 @@ answer; a connection whose state is in any doubt is closed and never used again.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -58,6 +59,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.served = 0  # exchanges begun on this connection
         self.answered = False  # whether the present exchange has brought any byte
         self.idle_since = 0.0
+        self.expires = math.inf  # when it is too old to serve again
+        self.failure: Exception | None = None  # why it ended, where that was the upstream's fault
         self._timeouts = timeouts
         self._on_idle = on_idle
         self._on_lost = on_lost
@@ -72,6 +75,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._writable.set()
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._total: asyncio.TimerHandle | None = None
 
     # what the walk does with it
 
@@ -82,6 +86,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver = receiver
         self._reader = ResponseReader(receiver, method, upgrade=upgrade)
         self._sent = False
+        if self._timeouts.total is not None:
+            self._total = self._loop.call_later(self._timeouts.total, self._overdue)
         self.transport.write(head)
         if whole:
             self.finish_request()
@@ -180,10 +186,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._deadline = None
         if self._timer is not None:
             self._timer.cancel()
+        if self._total is not None:
+            self._total.cancel()
         self._writable.set()
-        self._on_lost(self)
         if self._tunnel is not None:
             self._tunnel.upstream_lost()
+        self._lost(exc)
+        self._on_lost(self)
+
+    def _lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits for an answer."""
         reader, receiver = self._reader, self._receiver
         if reader is None or receiver is None:  # idle, or a tunnel
             return
@@ -220,6 +232,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._reader = self._receiver = self._source = None
         self._deadline = None
+        if self._total is not None:
+            self._total.cancel()
         if reader.reusable and self._sent:
             self._on_idle(self)
         else:
@@ -227,7 +241,7 @@ class UpstreamConnection(asyncio.Protocol):
         receiver.done()
 
     def _fail(self, error: Exception) -> None:
-        receiver = self._receiver
+        receiver, self.failure = self._receiver, error
         self.close()
         if receiver is not None:
             receiver.failed(error)
@@ -260,4 +274,12 @@ class UpstreamConnection(asyncio.Protocol):
             return
         begun = self._reader is not None and self._reader.begun
         what = "was silent in the middle of its answer" if begun else "did not answer in time"
-        self._fail(UpstreamTimeout(f"it {what}"))
+        self._fail(UpstreamTimeout(f"it {what}", limit="timeouts.idle" if begun else "timeouts.response"))
+
+    def _overdue(self) -> None:
+        """The exchange has lasted as long as it may."""
+        error = UpstreamTimeout("its answer was not whole in the time that is allowed", limit="timeouts.total")
+        if self._tunnel is not None:
+            self.transport.abort()
+        elif self._receiver is not None:
+            self._fail(error)

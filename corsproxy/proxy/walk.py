@@ -16,8 +16,15 @@ from typing import Final
 
 from corsproxy.config.table import RuleTable, Upstream
 from corsproxy.cors.decision import NO_POLICY
-from corsproxy.errors import CorsproxyError, MalformedRequest, StaleConnection, UnusableCertificate, UpstreamError
-from corsproxy.http.answers import OwnAnswer
+from corsproxy.errors import (
+    CorsproxyError,
+    MalformedRequest,
+    Overloaded,
+    StaleConnection,
+    UnusableCertificate,
+    UpstreamError,
+)
+from corsproxy.http.answers import RETRY_AFTER, OwnAnswer
 from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.arrival import NO_HEAD, Arrival
 from corsproxy.proxy.exchange import Exchange, Observer
@@ -44,16 +51,20 @@ class Walk:
     def prepare(self) -> None:
         """Read the files that the table's upstreams need, so that what is wrong with them is known before a request.
 
-        Raises UnusableCertificate.
+        Health checks begin here too, and only of upstreams that a rule uses.  Raises UnusableCertificate.
         """
         for upstream in dict.fromkeys(rule.upstream for rule in self.table.rules):
-            if upstream.tls.ca or upstream.tls.cert:
+            if upstream.tls.ca or upstream.tls.cert or upstream.health_check:
                 try:
                     self._pool(upstream)
                 except UnusableCertificate as unusable:
                     raise UnusableCertificate(
                         f"the upstream {upstream.name}: {unusable}; name PEM files, and a key without a passphrase"
                     ) from unusable
+
+    def trusts(self, peer: str) -> bool:
+        """Whether a peer is a trusted proxy, by the present table."""
+        return self.table.forwarding.trusts(peer)
 
     def close(self) -> None:
         """Close every upstream connection."""
@@ -139,7 +150,7 @@ class Walk:
             self._failed(arrival, forward, error)
 
     def _failed(self, arrival: Arrival, forward: Forward, error: CorsproxyError) -> None:
-        arrival.exchange.failure = _in_full(error, arrival.exchange)
+        arrival.exchange.failure, arrival.exchange.limit = _in_full(error, arrival.exchange), error.limit
         if arrival.exchange.status:  # the answer had begun, and has been broken off
             self._finish(arrival, keeps_alive=False)
         else:
@@ -152,7 +163,7 @@ class Walk:
         if client is None or client.is_closing():
             self.abandon(arrival)
             return
-        arrival.exchange.status = answer.status
+        arrival.exchange.status, arrival.exchange.limit = answer.status, answer.own.limit
         closes = answer.closes or arrival.closes()
         head = arrival.head
         client.write(
@@ -225,7 +236,9 @@ def _in_full(error: CorsproxyError, exchange: Exchange) -> str:
 def _failure(error: CorsproxyError, forward: Forward) -> Answer:
     """What the client is told of an error: whose fault it was, in words that give no address away."""
     if isinstance(error, MalformedRequest):
-        return Answer(OwnAnswer(error.status, str(error)), forward.decision, forward.rule, closes=True)
+        own = OwnAnswer(error.status, str(error), limit=error.limit)
+        return Answer(own, forward.decision, forward.rule, closes=True)
     status = error.status if isinstance(error, UpstreamError) else 502
     detail = f"the upstream of the rule {forward.rule.name} failed: {error}"
-    return Answer(OwnAnswer(status, detail), forward.decision, forward.rule)
+    headers = RETRY_AFTER if isinstance(error, Overloaded) else b""
+    return Answer(OwnAnswer(status, detail, headers, error.limit), forward.decision, forward.rule)

@@ -172,6 +172,25 @@ async def test_a_foreign_host_is_misdirected():
         assert (response.status, response.cors) == (421, [])
         assert upstream.connections == []
         assert (await client.ask(b"GET /", host(port, b"app.localhost"))).status == 200
+        assert "give --allow-host evil.example" in await process.line("host:")
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment"),
+    [
+        (("--allow-host", "shop.test", "--allow-host", "*.dev.test"), {}),
+        ((), {"CORSPROXY_ALLOW_HOST": "shop.test *.dev.test"}),
+    ],
+)
+async def test_names_of_this_machine_may_be_served_besides(flags, environment):
+    async with (
+        Upstream(answering(OK)) as upstream,
+        developing(upstream.url, *flags, environment=environment) as (process, port),
+    ):
+        client = await process.connect(port)
+        for name in (b"shop.test", b"a.dev.test", b"localhost"):
+            assert (await client.ask(b"GET /", host(port, name))).status == 200
+        assert (await client.ask(b"GET /", host(port, b"evil.example"))).status == 421
 
 
 @pytest.mark.parametrize(
@@ -194,6 +213,11 @@ def test_the_hosts_that_are_served(listen, named):
     rules = dev_config("http://localhost:9", (), listen).rules
     assert {rule.host for rule in rules} == named
     assert len(rules) == len(named)
+
+
+def test_named_hosts_are_all_where_nobody_else_knows_the_names():
+    rules = dev_config("http://localhost:9", (), "0.0.0.0:0", names=("shop.test",)).rules
+    assert {rule.host for rule in rules} == {"localhost", "*.localhost", "127.0.0.1", "[::1]", "shop.test"}
 
 
 # What the flags change.
@@ -252,6 +276,11 @@ async def test_the_address_may_come_from_the_environment_and_be_a_unix_socket(tm
         (["http://localhost", "--allow-origin", "https://app.test/"], "--allow-origin: 'https://app.test/' has a "),
         (["http://localhost", "--allow-origin", "app.test"], "--allow-origin: 'app.test' "),
         (["http://localhost", "--allow-origin", "null"], "--allow-origin: "),
+        (["http://localhost", "--allow-host", "a.test:80"], "--allow-host: 'a.test:80' has a port"),
+        (
+            ["http://localhost:80", "--listen", "localhost:80"],
+            "URL: http://localhost is where this proxy itself listens",
+        ),
         (["http://localhost", "--listen", "8080"], "--listen: "),
         (["http://localhost", "--listen", ":8080"], "--listen: ':8080' is every interface of this machine"),
         ([], "Usage: "),

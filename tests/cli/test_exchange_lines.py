@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from corsproxy.cli import exchange_lines
+from corsproxy.cli import exchange_lines, remarks
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.config.load import load_config
 from corsproxy.cors.decision import Decision, Outcome
@@ -282,3 +282,50 @@ def test_a_stream_of_few_characters_gets_what_it_can_hold():
         said = raw.getvalue().decode("ascii")
     assert said.startswith("listening on \\xf1\n")
     assert said.endswith("fix:     a\\xf1ade esto \\udce9\n")
+
+
+# Whatever could forge a line, move a cursor, set a title, or reorder what people read.
+NASTY = {
+    "CR LF": b"\r\n12:00:00  GET      /forged",
+    "NUL": b"\x00",
+    "escape": b"\x1b[2J\x1b[31m",
+    "title": b"\x1b]0;pwned\x07",
+    "backspace": b"\x08\x08",
+    "delete": b"\x7f",
+    "C1 CSI": b"\x9b2J",
+    "C1 CSI in UTF-8": "\u009b2J".encode(),
+    "next line": "\u0085".encode(),
+    "line separator": "\u2028".encode(),
+    "right-to-left override": "\u202e".encode(),
+    "isolate": "\u2066".encode(),
+    "zero width": "\u200b".encode(),
+    "no UTF-8": b"\xff\xfe",
+}
+PLACES = {
+    "method": lambda nasty: {"method": b"GET" + nasty},
+    "target": lambda nasty: {"target": b"/api/" + nasty},
+    "host": lambda nasty: {"host": b"api.test" + nasty},
+    "origin": lambda nasty: {"origin": b"https://" + nasty},
+    "failure": lambda nasty: {"failure": "it said " + nasty.decode("latin-1")},
+    "location": lambda nasty: {"answered": [(b"Location", b"/" + nasty)], "status": 302},
+    "cookie": lambda nasty: {"answered": [(b"Set-Cookie", nasty + b"=1; Domain=" + nasty)]},
+}
+
+
+@pytest.mark.parametrize("nasty", NASTY.values(), ids=NASTY.keys())
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+@pytest.mark.parametrize("outcome", [Outcome.ALLOWED, Outcome.DENIED_ORIGIN, Outcome.PREFLIGHT_DENIED_HEADERS])
+def test_no_line_is_forged_and_no_terminal_obeys(nasty, place, outcome):
+    record = exchange(outcome, nasty, **place(nasty))
+    plain = printed(exchange(outcome, b"x-a"), comment=remarks.Commentator())
+    lines = printed(record, comment=remarks.Commentator())
+    assert all(line.isascii() and line.isprintable() for line in lines)
+    assert not any(line.startswith("GET      /forged") for line in lines)
+    assert [line[:13] for line in lines if line[:4] == "    "][: len(plain) - 1] == [line[:13] for line in plain[1:]]
+
+
+def test_secrets_in_a_target_are_not_printed():
+    lines = printed(exchange(Outcome.DENIED_ORIGIN, b"https://b.test", target=b"/api/x?access_token=abcdef&a=1"))
+    assert "abcdef" not in "".join(lines)
+    assert "/api/x?access_token=***&a=1" in lines[0]
+    assert "/api/x?access_token=***&a=1" in lines[1]  # the browser's sentence names the URL

@@ -50,7 +50,7 @@ async def test_without_admin_the_proxy_itself_is_asked(ask):
 async def test_with_admin_its_readiness_is_asked(ask):
     async with running_proxy(config(NOBODY, admin="127.0.0.1:0")) as proxy:
         (_, port), *_ = proxy.server.admin_addresses
-        assert_ready(await ask(listen="127.0.0.1:1", admin=f"127.0.0.1:{port}"))
+        assert_ready(await ask(listen="127.0.0.1:2", admin=f"127.0.0.1:{port}"))
         assert proxy.exchanges == []
 
 

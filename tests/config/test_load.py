@@ -92,7 +92,7 @@ def rule_of(text):
 def test_the_listeners(whole):
     assert whole.listen == (Listen("0.0.0.0", 8080),)
     assert whole.admin == Listen("127.0.0.1", 9901)
-    assert whole.limits == Limits(5.0, None, 120.0, 16384, 10 * 1024 * 1024, 50)
+    assert whole.limits == Limits(5.0, None, 120.0, 16384, max_request_body=10 * 1024 * 1024, max_connections=50)
     assert whole.table.forwarding == Forwarding.create(["10.0.0.0/8"], "test")
     assert whole.warnings == ()
 

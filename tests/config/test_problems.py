@@ -59,17 +59,18 @@ def said(text: str, *problems: str):
             "rules:\n  - upstream: http://a\n    policy: none\n    allow_origins: '*'\n    zzz: 1\n",
             "4:5: 'allow_origins' is no key of a rule; it belongs to a policy",
             "5:5: unknown key 'zzz'; the keys of a rule are path, host, upstream, policy, strip_prefix, upstream_cors,"
-            " forward_host, forward_origin, headers, cookies, limits",
+            " forward_host, forward_origin, headers, cookies, limits, dangerously_share_credentials",
         ),
         said(
             "rules:\n  - upstream: http://a\n    policy: none\n    headers: {request: {replace: {}}}\n",
             "4:25: unknown key 'replace'; the keys of changes to headers are set, add, remove",
         ),
         said(
-            f"{RULES}limits: {{max_conections: 5, timeout: 3s}}\n",
+            f"{RULES}limits: {{max_conections: 5, zeal: 3s}}\n",
             "2:10: unknown key 'max_conections'; did you mean 'max_connections'?\n    max_connections:",
-            "2:29: unknown key 'timeout'; the keys of limits are request_head_timeout, request_body_timeout,"
-            " keepalive_timeout, max_request_head, max_request_body, max_connections",
+            "2:29: unknown key 'zeal'; the keys of limits are request_head_timeout, request_body_timeout,"
+            " keepalive_timeout, max_request_head, max_target, max_request_headers, max_request_body,"
+            " max_response_body, max_connections, max_connections_per_client",
         ),
     ],
 )

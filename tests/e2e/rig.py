@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from tests.e2e.upstreams import (
     answering,
     answering_then_close,
     answering_then_reset,
+    black_hole,
     echoing,
     refusing,
     silent,
@@ -65,9 +66,11 @@ __all__ = [
     "answering_then_reset",
     "assert_readable_failure",
     "between",
+    "black_hole",
     "chunked",
     "config",
     "echoing",
+    "eventually",
     "preflight",
     "refusing",
     "request",
@@ -194,6 +197,13 @@ async def running_proxy(
             proxy.hang_up()
             async with asyncio.timeout(PATIENCE):
                 await proxy.server.stop()
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait for something inside the proxy, or at several upstreams, which nobody tells."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.002)
 
 
 @contextlib.contextmanager

@@ -94,7 +94,7 @@ async def behave(proxy: RunningProxy, number: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_honest_clients_notice_nothing_of_the_others(seed):
-    chance = random.Random(seed)  # noqa: S311 - chaos that can be repeated
+    chance = random.Random(seed)
     async with between(failing) as (upstream, proxy):
         bad = [misbehave(proxy, number, chance) for number in range(BAD_CLIENTS)]
         await asyncio.gather(*bad, *(behave(proxy, number) for number in range(GOOD_CLIENTS)))
@@ -109,7 +109,7 @@ async def test_honest_clients_notice_nothing_of_the_others(seed):
 @pytest.mark.parametrize("seed", range(3))
 async def test_who_gets_an_answer_gets_their_own(seed):
     """Clients that read what they are given, whatever becomes of it."""
-    chance = random.Random(seed)  # noqa: S311 - chaos that can be repeated
+    chance = random.Random(seed)
     whole = 0
 
     async def visit(proxy: RunningProxy, number: int) -> None:

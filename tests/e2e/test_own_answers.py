@@ -250,9 +250,24 @@ async def test_503_when_there_are_as_many_connections_as_allowed():
 
 async def test_508_when_the_upstream_is_this_proxy(tmp_path):
     """https://www.rfc-editor.org/rfc/rfc5842#section-7.2."""
+    (tmp_path / "elsewhere").symlink_to(tmp_path)  # nothing is looked up when the configuration is loaded
     own = f"unix:{tmp_path}/proxy.sock"
-    async with running_proxy(config(own, listen=["127.0.0.1:0", own])) as proxy:
+    async with running_proxy(config(f"unix:{tmp_path}/elsewhere/proxy.sock", listen=["127.0.0.1:0", own])) as proxy:
         response = await proxy.ask(b"GET /x", ORIGIN)
+    assert response.status == 508
+    assert response.cors == GRANT
+
+
+async def test_508_when_the_way_through_other_proxies_leads_back(tmp_path):
+    """https://www.rfc-editor.org/rfc/rfc9110#section-7.6.3-7: Via is there to be looked at for this."""
+    back = f"unix:{tmp_path}/front.sock"
+    async with (
+        running_proxy(config(back)) as last,
+        running_proxy(config(f"http://127.0.0.1:{last.port}")) as middle,
+        running_proxy(config(f"http://127.0.0.1:{middle.port}", listen=["127.0.0.1:0", back])) as front,
+    ):
+        response = await front.ask(b"POST /x", ORIGIN, body=b"hello")
+        assert [len(await proxy.recorded(count)) for proxy, count in ((front, 2), (middle, 1), (last, 1))] == [2, 1, 1]
     assert response.status == 508
     assert response.cors == GRANT
 

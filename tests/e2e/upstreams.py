@@ -190,13 +190,21 @@ def refusing() -> Iterator[str]:
 
 @contextlib.contextmanager
 def unreachable() -> Iterator[str]:
-    """The URL of a port whose connections never come about: its backlog is full, so the kernel drops every SYN."""
+    """The URL of a port whose connections never come about."""
+    with black_hole("127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def black_hole(host: str, port: int) -> Iterator[int]:
+    """A port whose connections never come about: its backlog is full, so the kernel drops every SYN."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
+        listener = stack.enter_context(socket.socket(family))
+        listener.bind((host, port))
         listener.listen(0)
         for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
+            waiting = stack.enter_context(socket.socket(family))
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield listener.getsockname()[1]

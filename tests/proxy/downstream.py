@@ -74,6 +74,9 @@ class Handling:
         if not arrival.over:
             arrival.finish(keeps_alive=False)
 
+    def trusts(self, peer: str) -> bool:
+        return False
+
     async def _run(self, arrival: Arrival) -> None:
         keeps_alive = await self._handle(arrival)
         if not arrival.over:

@@ -33,6 +33,9 @@ class Leading:
         if not arrival.over:
             arrival.finish(keeps_alive=False)
 
+    def trusts(self, peer):
+        return False
+
     @property
     def targets(self):
         return [arrival.head.target for arrival in self.begun]

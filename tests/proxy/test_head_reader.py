@@ -22,6 +22,7 @@ from corsproxy.proxy.head_reader import read_plain_request, read_plain_response
 from corsproxy.proxy.reader import _MessageParser
 
 LIMIT = 64 * 1024
+MOST_LINES = 100
 GET = b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\nOrigin: https://app.example\r\n\r\n"
 POST = b"POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n"
@@ -88,7 +89,7 @@ def parse(data):
 @example(POST + b"hel")
 @example(GET.replace(b"Origin", b"Host"))
 def test_a_request_that_is_read_is_read_as_aiohttp_reads_it(data):
-    read = read_plain_request(data, LIMIT)
+    read = read_plain_request(data, LIMIT, MOST_LINES)
     if read is not None:
         asyncio.run(assert_read_alike(data, read))
 
@@ -134,7 +135,7 @@ def test_a_response_that_is_read_is_read_as_llhttp_reads_it(data):
     ],
 )
 def test_what_is_usual_is_read(data):
-    read = read_plain_request(data, LIMIT)
+    read = read_plain_request(data, LIMIT, MOST_LINES)
     assert read is not None
     assert read.rest == data.partition(b"\r\n\r\n")[2]
 
@@ -152,14 +153,14 @@ def test_what_is_usual_is_read(data):
     ],
 )
 def test_what_is_unusual_is_left_to_the_parser(data):
-    assert read_plain_request(data, LIMIT) is None
+    assert read_plain_request(data, LIMIT, MOST_LINES) is None
 
 
 def test_secrets_and_what_is_large_are_not_remembered():
     secret = GET.replace(b"Origin", b"Authorization: Bearer s3cret\r\nCookie: s3cret=1\r\nX-Api-Key: s3cret\r\nOrigin")
     large = GET.replace(b"Origin", b"User-Agent: " + b"x" * 300 + b"\r\nOrigin")
-    assert read_plain_request(secret, LIMIT)
-    assert read_plain_request(large, LIMIT)
+    assert read_plain_request(secret, LIMIT, MOST_LINES)
+    assert read_plain_request(large, LIMIT, MOST_LINES)
     assert read_plain_response(OK.replace(b"a=1", b"s3cret"))
     kept = [*head_reader._sent, *head_reader._received]
     assert not [line for line in kept if b"s3cret" in line or len(line) > 256]
@@ -168,7 +169,14 @@ def test_secrets_and_what_is_large_are_not_remembered():
 
 def test_what_is_remembered_is_bounded():
     for number in range(3000):
-        assert read_plain_request(GET.replace(b"app", b"app%d" % number), LIMIT)
+        assert read_plain_request(GET.replace(b"app", b"app%d" % number), LIMIT, MOST_LINES)
         assert read_plain_response(OK.replace(b"now", b"%d" % number))
     assert len(head_reader._sent) <= 1024
     assert len(head_reader._received) <= 1024
+
+
+def test_more_lines_than_are_allowed_go_to_the_parser():
+    data = GET[:-2] + b"".join(b"X-%d: a\r\n" % number for number in range(5)) + b"\r\n"
+    lines = data.count(b"\r\n") - 2  # without the request line, and the empty one
+    assert read_plain_request(data, LIMIT, lines)
+    assert read_plain_request(data, LIMIT, lines - 1) is None

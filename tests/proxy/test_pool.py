@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from corsproxy.config.load import load_config
 from corsproxy.errors import ConnectFailed, UpstreamTimeout
 from corsproxy.proxy import pool as module
-from corsproxy.proxy.pool import IDLE_LIFETIME, Pool
-from tests.e2e.rig import PATIENCE, RawUpstream, answer, answering, config, refusing, unreachable
+from corsproxy.proxy.dial import Resolver
+from corsproxy.proxy.pool import IDLE_LIFETIME, NAMED_LIFETIME, Pool
+from tests.e2e.rig import PATIENCE, RawUpstream, answer, answering, black_hole, config, refusing, unreachable
 
 OK = answer(b"200 OK", body=b"hi")
 
@@ -22,15 +24,20 @@ async def pool_of():
     """Makes pools of the upstream at some URLs; they are closed with the test."""
     pools: list[Pool] = []
 
-    def make(*urls: str, **timeouts: float) -> Pool:
-        upstreams = {"api": {"urls": list(urls), "timeouts": {"connect": PATIENCE, **timeouts}}}
-        compiled = load_config(config("http://a", upstreams=upstreams), "config.yaml", {})
-        pools.append(Pool(compiled.table.rules[0].upstream))
+    def make(*urls, look_up=None, rand=None, timeouts=(), **settings):
+        api = {"urls": list(urls), "timeouts": {"connect": PATIENCE, **dict(timeouts)}, **settings}
+        upstream = load_config(config("http://a", upstreams={"api": api}), "config.yaml", {}).table.rules[0].upstream
+        pools.append(Pool(upstream, Resolver(look_up) if look_up else None, rand or in_turn()))
         return pools[-1]
 
     yield make
     for pool in pools:
         pool.close()
+
+
+def in_turn():
+    """In place of chance: 0, so that the first and the second of those who are well are compared, in this order."""
+    return lambda: 0.0
 
 
 @contextlib.asynccontextmanager
@@ -95,19 +102,44 @@ def url(connection):
 # Which endpoint.
 
 
-async def test_endpoints_take_turns(pool_of):
+def both_families(port):
+    """A resolver that knows two addresses of every name, the newer family first."""
+
+    def look_up(*_, **__):
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        ]
+
+    return look_up
+
+
+async def test_the_endpoint_with_fewer_requests_in_flight_gets_the_next(pool_of):
     async with upstreams(3) as servers:
         urls = [server.url for server in servers]
         pool = pool_of(*urls)
-        assert [url(await pool.acquire()) for _ in range(6)] == urls * 2
+        first, second, third = [await pool.acquire() for _ in range(3)]
+        assert [url(first), url(second), url(third)] == [urls[0], urls[1], urls[0]]
+        await serve(first)
+        await serve(third)
+        assert url(await pool.acquire()) == urls[0]
+
+
+async def test_the_two_that_are_compared_are_picked_at_random(pool_of):
+    numbers = iter([0.99, 0.99, 0.99, 0.0])
+    async with upstreams(3) as servers:
+        urls = [server.url for server in servers]
+        pool = pool_of(*urls, rand=lambda: next(numbers))
+        got = [url(await pool.acquire(fresh=True)) for _ in range(2)]
+    assert got == [urls[2], urls[0]]  # the third or the second; the third, which is busy now, or the first
 
 
 async def test_an_endpoint_that_fails_is_passed_over(pool_of):
-    async with upstreams(2) as servers:
+    async with upstreams(1) as (server,):
         with refusing() as dead:
-            pool = pool_of(dead, *[server.url for server in servers])
+            pool = pool_of(dead, server.url)
             got = [url(await pool.acquire()) for _ in range(3)]
-    assert got == [servers[0].url, servers[0].url, servers[1].url]
+    assert got == [server.url] * 3
 
 
 async def test_an_acquire_tries_every_endpoint_whatever_others_take_meanwhile(pool_of):
@@ -122,38 +154,89 @@ async def test_an_acquire_tries_every_endpoint_whatever_others_take_meanwhile(po
 async def test_when_every_endpoint_fails_the_last_reason_is_told(pool_of):
     with refusing() as first, refusing() as second:
         pool = pool_of(first, second)
-        with pytest.raises(ConnectFailed, match="it cannot be reached") as failed:
+        for _ in range(5):  # ejected or not: they are asked all the same
+            with pytest.raises(ConnectFailed, match="it cannot be reached") as failed:
+                await pool.acquire()
+            assert failed.value.detail.startswith((f"{first}: ", f"{second}: "))
+
+
+async def test_the_time_for_one_request_is_bounded(pool_of):
+    """Two that do not accept in time are enough; those that refuse cost nothing."""
+    with unreachable() as one, unreachable() as two, unreachable() as three:
+        pool = pool_of(one, two, three, timeouts={"connect": 0.05})
+        tried = []
+        dial = pool._dial
+
+        async def counted(endpoint, connection):
+            tried.append(str(endpoint))
+            await dial(endpoint, connection)
+
+        pool._dial = counted
+        with pytest.raises(UpstreamTimeout):
             await pool.acquire()
-        assert failed.value.detail.startswith(f"{second}: ")
-        with pytest.raises(ConnectFailed) as failed:
-            await pool.acquire()
-        assert failed.value.detail.startswith(f"{first}: ")
+    assert len(set(tried)) == len(tried) == 2
 
 
 async def test_a_connection_that_does_not_come_about_is_a_timeout(pool_of):
     with unreachable() as there:
         with pytest.raises(UpstreamTimeout, match="it did not accept a connection in time") as failed:
-            await pool_of(there, connect=0.05).acquire()
+            await pool_of(there, timeouts={"connect": 0.05}).acquire()
         assert failed.value.detail == there
 
 
 async def test_a_timeout_at_one_endpoint_leaves_the_others(pool_of):
     async with upstreams(1) as (server,):
         with unreachable() as there:
-            assert url(await pool_of(there, server.url, connect=0.05).acquire()) == server.url
+            assert url(await pool_of(there, server.url, timeouts={"connect": 0.05}).acquire()) == server.url
 
 
-async def test_a_name_with_two_addresses_is_tried_at_both(pool_of, monkeypatch):
+async def test_a_name_with_two_addresses_is_tried_at_both(pool_of):
     """``localhost`` is ::1 first on most machines, and many a development server is at 127.0.0.1 only."""
     async with upstreams(1) as (server,):
-
-        async def both(*_, **__):
-            addresses = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
-            return [(family, socket.SOCK_STREAM, 6, "", (host, server.port)) for family, host in addresses]
-
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
-        connection = await pool_of(server.named("some.name")).acquire()
+        connection = await pool_of(server.named("some.name"), look_up=both_families(server.port)).acquire()
         assert connection.transport.get_extra_info("peername") == ("127.0.0.1", server.port)
+
+
+async def test_an_address_that_leads_nowhere_does_not_hold_up_the_other(pool_of):
+    """Happy eyeballs: nobody waits for the time-out of a black hole, which is a minute here."""
+    async with upstreams(1) as (server,):
+        with black_hole("::1", server.port):
+            pool = pool_of(server.named("some.name"), look_up=both_families(server.port), timeouts={"connect": 60})
+            async with asyncio.timeout(PATIENCE):
+                connection = await pool.acquire()
+        assert connection.transport.get_extra_info("peername") == ("127.0.0.1", server.port)
+        assert len(server.connections) == 1
+
+
+async def test_a_name_that_does_not_resolve_is_told_as_such(pool_of):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with pytest.raises(ConnectFailed, match="its name cannot be resolved") as failed:
+        await pool_of("http://some.name", look_up=unknown).acquire()
+    assert "some.name: " in failed.value.detail
+
+
+async def test_a_connection_to_a_name_is_given_up_when_it_is_old(pool_of, monkeypatch):
+    """Its address may no longer be the name's."""
+    async with upstreams(1) as (server,):
+        pool = pool_of(server.named("some.name"), look_up=both_families(server.port))
+        clock = Clock(pool, monkeypatch)
+        young, old = await pool.acquire(), await pool.acquire()
+        monkeypatch.undo()
+        for connection in (young, old):
+            connection.expires = clock.now + NAMED_LIFETIME
+        monkeypatch.setattr(pool, "_loop", clock)
+        clock.advance(NAMED_LIFETIME - 1)
+        put_idle(pool, young)
+        clock.advance(1)
+        put_idle(pool, old)
+        assert [young.usable, old.usable] == [True, False]
+
+
+async def test_a_connection_to_an_address_does_not_age(pool_of):
+    async with upstreams(1) as (server,):
+        assert (await pool_of(server.url).acquire()).expires == math.inf
 
 
 async def test_a_unix_socket(pool_of, tmp_path):
@@ -201,6 +284,7 @@ async def test_idle_connections_belong_to_their_endpoint(pool_of):
     async with upstreams(2) as servers:
         pool = pool_of(*[server.url for server in servers])
         first, second = await idle(pool, 2)
+        assert {first.endpoint, second.endpoint} == {member.endpoint for member in pool._members}
         assert [await pool.acquire(), await pool.acquire()] == [first, second]
 
 
@@ -220,7 +304,7 @@ async def test_one_that_the_upstream_closed_is_forgotten(pool_of):
         for wire, lost in zip(server.connections, losses, strict=True):
             wire.close()
             await asyncio.wait_for(lost.wait(), PATIENCE)
-        assert not any(pool._idle.values())
+        assert not any(member.idle for member in pool._members)
         assert await pool.acquire() not in {first, second}
 
 
@@ -269,7 +353,7 @@ class Clock:
 def put_idle(pool, *connections):
     """What an UpstreamConnection does at the end of an exchange."""
     for connection in connections:
-        pool._put_idle(connection)
+        pool._put_idle(pool._members[0], connection)
 
 
 async def test_connections_that_stay_idle_are_closed(pool_of, monkeypatch):
@@ -336,7 +420,8 @@ async def test_what_is_lost_while_busy_is_forgotten(pool_of):
         lost = loss(connection)
         (await server.connection()).reset()
         await asyncio.wait_for(lost.wait(), PATIENCE)
-        assert not pool._busy
+        assert not pool._members[0].in_flight
+        assert pool._places.free == 5_000
 
 
 async def test_an_acquire_that_is_given_up_leaves_nothing_behind(pool_of):
@@ -348,4 +433,5 @@ async def test_an_acquire_that_is_given_up_leaves_nothing_behind(pool_of):
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert not pool._busy
+        assert not pool._members[0].in_flight
+        assert pool._places.free == 5_000
