@@ -16,7 +16,7 @@ LANES = {"fast": FastDownstream, "ordinary": Downstream}
 WIRE = {
     *("test_bodies", "test_broken_transfers", "test_connection_reuse", "test_cors_on_the_wire", "test_disconnect"),
     *("test_drain", "test_exchange_records", "test_forwarded", "test_forwarding", "test_limits", "test_own_answers"),
-    *("test_preflights", "test_streaming", "test_upstream_faults"),
+    *("test_every_limit", "test_preflights", "test_streaming", "test_upstream_faults"),
 }
 
 
