@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from corsproxy.server.colleagues import Colleagues
+
 log = logging.getLogger("corsproxy.admin")
 
 
 class Admin:
     """Health over HTTP on sockets that listen already; ``draining`` turns readiness off."""
 
-    def __init__(self, sockets: Sequence[socket.socket], names: Sequence[str]) -> None:
+    def __init__(self, sockets: Sequence[socket.socket], names: Sequence[str], colleagues: Colleagues) -> None:
         self.draining = False
+        self.colleagues = colleagues
         self.names = list(names)
         self._sockets = sockets
         application = web.Application()

@@ -22,6 +22,7 @@ from corsproxy.proxy.exchange import Exchange, Observer
 from corsproxy.proxy.lanes import lanes
 from corsproxy.proxy.listener import Downstream, Listener
 from corsproxy.proxy.walk import Walk
+from corsproxy.server.colleagues import Alone, Colleagues
 from corsproxy.server.sockets import BACKLOG, open_sockets
 
 if TYPE_CHECKING:
@@ -44,9 +45,15 @@ class Server:
     """
 
     def __init__(
-        self, compiled: Compiled, observe: Observer | None = None, connections: type[Downstream] | None = None
+        self,
+        compiled: Compiled,
+        observe: Observer | None = None,
+        colleagues: Colleagues | None = None,
+        *,
+        connections: type[Downstream] | None = None,
     ) -> None:
         self._compiled = compiled
+        self._colleagues = colleagues or Alone()
         self._walk = Walk(compiled.table, observe or _nobody, Clock())
         self._listener = Listener(self._walk, compiled.limits, connections or lanes(os.environ))
         self._servers: list[asyncio.Server] = []
@@ -129,7 +136,7 @@ class Server:
         from corsproxy.server.admin import Admin  # noqa: PLC0415  # only who asks for it pays for its import
 
         sockets = open_sockets(listen, self._files)
-        self._admin = Admin(sockets, [_name(listen, sock) for sock in sockets])
+        self._admin = Admin(sockets, [_name(listen, sock) for sock in sockets], self._colleagues)
         await self._admin.start()
 
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from corsproxy.server.admin import Admin
+from corsproxy.server.colleagues import Alone
 from corsproxy.server.sockets import bound
 from tests.e2e.rig import ClientWire, RunningProxy, ServerWire, answer, answering, between, request
 
@@ -98,7 +99,7 @@ async def test_a_bug_of_its_own_is_logged(monkeypatch, caplog):
         raise RuntimeError("planted")
 
     monkeypatch.setattr(Admin, "_live", broken)
-    admin = Admin([bound("127.0.0.1", 0)], ["admin"])
+    admin = Admin([bound("127.0.0.1", 0)], ["admin"], Alone())
     await admin.start()
     _, client = await asyncio.get_running_loop().create_connection(ClientWire, *admin.addresses[0])
     assert (await client.ask(b"GET /livez")).status == 500
