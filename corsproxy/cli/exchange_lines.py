@@ -1,8 +1,8 @@
 """A line per exchange, for people: what was asked, what came back, and what the browser makes of it.
 
-A blocked exchange prints the browser's own sentence under it, and the fix; once per cause, so that a page that tries
-again every second does not bury the rest.  Whatever a client sent is escaped: a log line cannot be forged, and no
-terminal obeys it.
+A blocked exchange prints the browser's own sentence under it, and the fix; once per cause, and then how often it came
+again, so that a page that tries again every second does not bury the rest.  Whatever a client sent is escaped: a log
+line cannot be forged, and no terminal obeys it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from typing import TextIO
+from typing import Protocol
 
 from corsproxy.cli.remarks import Comment
 from corsproxy.cors.decision import Decision, Outcome
-from corsproxy.cors.words import advice, sentence, websocket_refused
+from corsproxy.cors.words import advice
 from corsproxy.http.answers import printable
+from corsproxy.http.redaction import shown_target
 from corsproxy.proxy.exchange import Exchange
+from corsproxy.server.access_log import EVERYTHING, Sample
+from corsproxy.server.denials import Denials, browser_sentence
 
-_CAUSES_REMEMBERED = 1000
-_LONGEST_CAUSE = 200  # bytes; longer ones that begin alike are taken for one, so that memory has a bound too
+_REMARKS_REMEMBERED = 1000
+_LONGEST_REMARK = 200  # characters; longer ones that begin alike are taken for one, so that memory has a bound too
 
 _VERDICTS = {
     Outcome.NO_POLICY: "no policy",
@@ -41,34 +44,49 @@ def _no_comment(exchange: Exchange) -> Comment:  # noqa: ARG001  # an observer's
     return Comment()
 
 
+class Stream(Protocol):
+    """What lines are printed to."""
+
+    @property
+    def encoding(self) -> str:
+        """How it turns characters into bytes."""
+
+    def write(self, text: str, /) -> object:
+        """Take a text."""
+
+    def flush(self) -> None:
+        """Hold nothing back."""
+
+
 class ExchangePrinter:
     """Observes exchanges and prints them.
 
-    ``every`` is False where only denials are wanted; ``advise`` says how to allow what was denied, in the words of the
+    ``sample`` is None where only denials are wanted; ``advise`` says how to allow what was denied, in the words of the
     place where the policy was written; ``comment`` says what else there is to know, each remark once.
     """
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Stream,
         *,
         colour: bool = False,
-        every: bool = True,
+        sample: Sample | None = EVERYTHING,
         advise: Callable[[Decision, str], str] = advice,
         comment: Callable[[Exchange], Comment] = _no_comment,
     ) -> None:
         self._stream = stream
         self._colour = colour
-        self._every = every
+        self._sample = sample
         self._advise = advise
         self._comment = comment
-        self._explained: set[Hashable] = set()
+        self._denials = Denials()
+        self._remarked: set[Hashable] = set()
 
     def __call__(self, exchange: Exchange) -> None:
         """Print one exchange."""
         comment = self._comment(exchange)
         explanation = self._explanation(exchange) + self._remarks(comment)
-        if self._every or explanation:
+        if explanation or (self._sample is not None and self._sample(exchange)):
             self._print(self._line(exchange, comment) + explanation)
 
     def say(self, line: str) -> None:
@@ -86,7 +104,7 @@ class ExchangePrinter:
         words = [
             time.strftime("%H:%M:%S"),
             f"{printable(exchange.method.decode('latin-1')):7}",
-            exchange.shown_target,
+            shown_target(exchange.target),
             self._painted(status, _status_colour(exchange.status)),
             f"{exchange.duration * 1000:.0f} ms",
             printable(exchange.origin.decode("latin-1")) or "-",
@@ -98,32 +116,34 @@ class ExchangePrinter:
         return "  ".join(words) + "\n"
 
     def _explanation(self, exchange: Exchange) -> str:
-        """The browser's sentence, the rule and the fix, the first time that this cause is seen."""
-        decision, rule = exchange.decision, exchange.rule
-        if not decision.outcome.denied or rule is None or rule.policy is None:
+        """The browser's sentence, the rule and the fix, the first time that a cause is met; later how often it was."""
+        denial = self._denials.meet(exchange)
+        if denial is None:
             return ""
-        cause = (rule.where, decision.outcome, decision.subject[:_LONGEST_CAUSE], exchange.websocket)
-        if not self._is_new(cause):
-            return ""
+        place = f"{denial.rule.name} ({denial.rule.where}), policy {denial.policy}"
+        if denial.count > 1:
+            return self._indented("again", f"{denial.count} times by now, {place}", _DIM)
+        if not denial.named:
+            return self._indented("more", f"too many causes to name each; from here on they are counted, {place}", _DIM)
         lines = [
-            ("browser", _said(exchange), _RED),
-            ("rule", f"{rule.name} ({rule.where}), policy {rule.policy.name}", _DIM),
-            ("fix", self._advise(decision, rule.policy.name), _GREEN),
+            ("browser", browser_sentence(exchange), _RED),
+            ("rule", place, _DIM),
+            ("fix", self._advise(exchange.decision, denial.policy), _GREEN),
         ]
         return "".join(self._indented(*line) for line in lines)
 
     def _remarks(self, comment: Comment) -> str:
         """The remarks that have not been made yet."""
-        new = [remark for remark in comment.remarks if self._is_new((remark.label, remark.text[:_LONGEST_CAUSE]))]
+        new = [remark for remark in comment.remarks if self._is_new((remark.label, remark.text[:_LONGEST_REMARK]))]
         return "".join(self._indented(remark.label, printable(remark.text), _YELLOW) for remark in new)
 
-    def _is_new(self, cause: Hashable) -> bool:
-        """Whether a cause is seen for the first time, as far as is remembered."""
-        if cause in self._explained:
+    def _is_new(self, remark: Hashable) -> bool:
+        """Whether a remark is made for the first time, as far as is remembered."""
+        if remark in self._remarked:
             return False
-        if len(self._explained) >= _CAUSES_REMEMBERED:  # an attacker can make up causes; forgetting is cheap
-            self._explained.clear()
-        self._explained.add(cause)
+        if len(self._remarked) >= _REMARKS_REMEMBERED:  # an attacker can make up causes; forgetting is cheap
+            self._remarked.clear()
+        self._remarked.add(remark)
         return True
 
     def _indented(self, label: str, text: str, colour: str) -> str:
@@ -131,13 +151,6 @@ class ExchangePrinter:
 
     def _painted(self, text: str, colour: str) -> str:
         return f"{colour}{text}{_PLAIN}" if self._colour and colour else text
-
-
-def _said(exchange: Exchange) -> str:
-    """The sentence in the browser's console."""
-    if exchange.websocket:
-        return websocket_refused(exchange.status, url=exchange.url)
-    return sentence(exchange.decision, url=exchange.url, origin=exchange.origin.decode("latin-1"))
 
 
 def _status_colour(status: int) -> str:

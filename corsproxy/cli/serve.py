@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -12,10 +13,13 @@ import click
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.source import Source, source_options
 from corsproxy.cli.style import print_warnings, wants_colour
+from corsproxy.server.access_log import JsonLog, Sample
+from corsproxy.server.log_writer import LogWriter
 from corsproxy.server.run import run
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
+    from corsproxy.proxy.exchange import Observer
     from corsproxy.server.process import Server
 
 _REMEDIES = {
@@ -28,14 +32,27 @@ _REMEDIES = {
 @click.command()
 @source_options
 @click.option(
-    "--access-log/--no-access-log",
+    "--access-log",
+    "form",
+    type=click.Choice(["off", "text", "json"]),
     envvar="CORSPROXY_ACCESS_LOG",
     show_envvar=True,
-    default=True,
+    default="text",
     show_default=True,
-    help="A line per exchange on standard output; denials are always printed, once per cause.",
+    help="A line per exchange on standard output, for people or as JSON; off: denials alone, once per cause.",
 )
-def serve(source: Source, access_log: bool) -> None:
+@click.option(
+    "--access-log-sample",
+    "share",
+    type=click.FloatRange(0, 1),
+    envvar="CORSPROXY_ACCESS_LOG_SAMPLE",
+    show_envvar=True,
+    default=1.0,
+    show_default=True,
+    metavar="SHARE",
+    help="How many of the exchanges are logged, from 0 to 1; errors and denials always are.",
+)
+def serve(source: Source, form: str, share: float) -> None:
     """Serve the rule table of a configuration file, or one API by flags alone.
 
     Nothing starts when the configuration is invalid: every problem is printed with its line or its variable, and the
@@ -44,22 +61,39 @@ def serve(source: Source, access_log: bool) -> None:
 
     \b
         corsproxy serve -c config.yaml
-        CORSPROXY_CONFIG=/etc/corsproxy/config.yaml corsproxy serve --no-access-log
+        CORSPROXY_CONFIG=/etc/corsproxy/config.yaml corsproxy serve --access-log json
         corsproxy serve --upstream http://127.0.0.1:8000 --allow-origin https://app.example.com
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
     compiled = source.read()
     print_warnings(compiled.warnings)
-    printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), every=access_log)
+    with log_to_stdout(form, share) as printer:
 
-    def say_started(server: Server) -> None:
-        printer.say(f"listening on {', '.join(server.names)}")
-        if server.admin_names:
-            printer.say(f"admin on {', '.join(server.admin_names)}")
+        def say_started(server: Server) -> None:
+            printer.say(f"listening on {', '.join(server.names)}")
+            if server.admin_names:
+                printer.say(f"admin on {', '.join(server.admin_names)}")
 
-    serve_compiled(compiled, printer, say_started)
+        serve_compiled(compiled, printer, say_started)
 
 
-def serve_compiled(compiled: Compiled, printer: ExchangePrinter, started: Callable[[Server], None]) -> None:
+@contextmanager
+def log_to_stdout(form: str, share: float) -> Iterator[ExchangePrinter | JsonLog]:
+    """The access log, in the form that was asked for; what is left of it at the end is written, if somebody reads."""
+    sample = Sample(share) if form != "off" else None
+    writer = LogWriter(sys.stdout)
+    printer: ExchangePrinter | JsonLog
+    if form == "json":
+        printer = JsonLog(writer, sample)
+        writer.dropped_line = printer.dropped
+    else:
+        printer = ExchangePrinter(writer, colour=wants_colour(sys.stdout), sample=sample)
+    try:
+        yield printer
+    finally:
+        writer.close()
+
+
+def serve_compiled(compiled: Compiled, printer: Observer, started: Callable[[Server], None]) -> None:
     """Run until a signal; says why and exits with 1 when an address cannot be listened on."""
 
     def say(server: Server) -> None:

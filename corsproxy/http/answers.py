@@ -83,7 +83,7 @@ def body_for(answer: OwnAnswer, accept_values: Sequence[bytes]) -> tuple[bytes, 
     """The media type and the body of an own answer; ``accept_values`` are the values of the request's Accept lines."""
     title = REASONS.get(answer.status, b"").decode()
     detail = printable(answer.detail)
-    if _prefers_json(b",".join(accept_values)):
+    if prefers_json(b",".join(accept_values)):
         problem = {"type": "about:blank", "title": title, "status": answer.status, "detail": detail}
         return PROBLEM, json.dumps(problem).encode() + b"\n"
     heading = f"corsproxy: {answer.status} {title}".rstrip()
@@ -107,19 +107,19 @@ def printable(text: str) -> str:
     )
 
 
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{{{code:x}}}"
-
-
-def _prefers_json(accept: bytes) -> bool:
-    """Whether JSON weighs more than text (RFC 9110 section 12.5.1); a tie is no preference."""
+def prefers_json(accept: bytes) -> bool:
+    """Whether JSON weighs more than text in an Accept field (RFC 9110 section 12.5.1); a tie is no preference."""
     if accept in (b"", b"*/*"):
         return False
     ranges = dict(_media_range(member) for member in list_members((accept,)))
     text = _weight(ranges, ("text/plain", "text/*", "*/*"))
     problem = _weight(ranges, ("application/problem+json", "application/json", "application/*", "*/*"))
     return problem > text
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{{{code:x}}}"
 
 
 def _weight(ranges: Mapping[str, float], from_most_specific: Sequence[str]) -> float:

@@ -116,6 +116,7 @@ class Arrival:
             "https" if self.client.tls else "http",
             bool(fields.upgrade()),
             passed=fields.passed,
+            traceparent=fields.first(b"traceparent"),
         )
 
     def finish(self, *, keeps_alive: bool) -> None:

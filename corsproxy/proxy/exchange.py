@@ -30,10 +30,14 @@ class Exchange:
     request_bytes: int = 0  # of the body
     response_bytes: int = 0  # of the body
     passed: Sequence[Line] = ()  # the client's end-to-end lines
-    started: float = 0.0  # seconds, by time.perf_counter()
+    started: float = 0.0  # when the head was there; seconds, by time.perf_counter(), as the two below
+    asked: float = 0.0  # when the upstream was turned to; 0: it was not
+    heard: float = 0.0  # when the head of its answer came; 0: it did not
     duration: float = 0.0  # seconds
     answered: Sequence[tuple[bytes, bytes]] = ()  # the upstream's header lines, as they came
     limit: str = ""  # the configuration's key of the limit that was met: "max_request_body", "timeouts.response"
+    traceparent: bytes = b""  # the client's, as it came
+    request_id: bytes = b""  # what it is called here and at the upstream; b"": the configuration asks for no name
     failure: str = ""  # what went wrong, in words, for the log; never sent to the client
 
     @property

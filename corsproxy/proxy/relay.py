@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from corsproxy.errors import ResponseTooLarge
@@ -123,6 +124,7 @@ class Relay:
 
     def head(self, head: ResponseHead, framing: Framing) -> None:
         """Rewrite the head; it waits for the first piece of the body."""
+        self._exchange.heard = perf_counter()
         if self._most is not None and framing.length > self._most:
             raise self._too_large()
         delivered = delivery(framing, version=self._version, closes=self._arrival.closes())
@@ -149,6 +151,7 @@ class Relay:
 
     def switched(self, head: ResponseHead, rest: bytes) -> None:
         """Tell the client, and tunnel from now on."""
+        self._exchange.heard = perf_counter()
         self._exchange.status = head.status
         self._parts.append(switching_head(self._forward, head, self._date))
         if rest:

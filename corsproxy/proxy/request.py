@@ -31,7 +31,8 @@ _READ_NAMES = frozenset({b"connection", b"expect", b"host", b"te", b"transfer-en
 _READ_AND_PASSED_NAMES = frozenset(
     {
         b"accept", b"access-control-request-headers", b"access-control-request-method",
-        b"access-control-request-private-network", b"content-length", b"origin", b"sec-fetch-site", b"via",
+        b"access-control-request-private-network", b"content-length", b"origin", b"sec-fetch-site", b"traceparent",
+        b"via",
     }
 )  # fmt: skip
 

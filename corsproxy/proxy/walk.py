@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter  # the loop's own clock stands still within an iteration
 from typing import Final
 
@@ -48,6 +48,11 @@ class Walk:
         self._pools: dict[Upstream, Pool] = {}
         self._loop = asyncio.get_running_loop()
 
+    @property
+    def pools(self) -> Mapping[Upstream, Pool]:
+        """The connections to each upstream that has been asked."""
+        return self._pools
+
     def prepare(self) -> None:
         """Read the files that the table's upstreams need, so that what is wrong with them is known before a request.
 
@@ -84,6 +89,7 @@ class Walk:
             if isinstance(planned, Answer):
                 self._answer(arrival, planned)
                 return
+            exchange.asked = perf_counter()
             connection = self._pool(planned.rule.upstream).at_hand()
             if connection is None:
                 self._connect(arrival, planned, fresh=False)

@@ -11,6 +11,7 @@ import gc
 import os
 import socket
 import ssl
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,8 @@ from corsproxy.proxy.lanes import lanes
 from corsproxy.proxy.listener import Downstream, Listener
 from corsproxy.proxy.walk import Walk
 from corsproxy.server.colleagues import Alone, Colleagues
+from corsproxy.server.metric_families import to_json
+from corsproxy.server.metrics import Metrics, standing
 from corsproxy.server.sockets import BACKLOG, open_sockets
 
 if TYPE_CHECKING:
@@ -35,6 +38,18 @@ DRAIN_SECONDS: Final = 10.0  # how long requests in flight may take after stop()
 
 def _nobody(exchange: Exchange) -> None:
     """Nobody watches."""
+
+
+def _observer(metrics: Metrics | None, other: Observer | None) -> Observer:
+    """Who is told of an exchange: without a layer where there is one to tell."""
+    if metrics is None or other is None:
+        return metrics or other or _nobody
+
+    def both(exchange: Exchange) -> None:
+        metrics(exchange)
+        other(exchange)
+
+    return both
 
 
 class Server:
@@ -53,9 +68,12 @@ class Server:
         connections: type[Downstream] | None = None,
     ) -> None:
         self._compiled = compiled
-        self._colleagues = colleagues or Alone()
-        self._walk = Walk(compiled.table, observe or _nobody, Clock())
-        self._listener = Listener(self._walk, compiled.limits, connections or lanes(os.environ))
+        self._metrics = Metrics() if compiled.admin is not None else None
+        self._colleagues = colleagues or Alone(self.snapshot)
+        self._walk = Walk(compiled.table, _observer(self._metrics, observe), Clock())
+        made = connections or lanes(os.environ)
+        self._lane = "ordinary" if made is Downstream else "fast"
+        self._listener = Listener(self._walk, compiled.limits, made)
         self._servers: list[asyncio.Server] = []
         self._names: list[str] = []
         self._admin: Admin | None = None
@@ -69,6 +87,8 @@ class Server:
     @table.setter
     def table(self, table: RuleTable) -> None:
         self._walk.table = table
+        if self._metrics is not None:
+            self._metrics.replaced(table)
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -90,6 +110,14 @@ class Server:
     def admin_addresses(self) -> list[tuple[str, int]]:
         """Host and port of the admin listener; [] when it is off."""
         return self._admin.addresses if self._admin is not None else []
+
+    def snapshot(self) -> bytes:
+        """The metrics of this process, as its colleagues understand them; b"" where nobody can ask."""
+        if self._metrics is None:
+            return b""
+        return to_json(
+            {**self._metrics.snapshot(), **standing(self._walk.pools, self._listener.requests(), self._lane)}
+        )
 
     async def start(self) -> None:
         """Listen on every address."""
@@ -136,8 +164,13 @@ class Server:
         from corsproxy.server.admin import Admin  # noqa: PLC0415  # only who asks for it pays for its import
 
         sockets = open_sockets(listen, self._files)
-        self._admin = Admin(sockets, [_name(listen, sock) for sock in sockets], self._colleagues)
+        self._admin = Admin(sockets, [_name(listen, sock) for sock in sockets], self._colleagues, self._describe)
         await self._admin.start()
+
+    def _describe(self) -> Mapping[str, object]:
+        from corsproxy.server.config_view import described  # noqa: PLC0415  # as above
+
+        return described(self._compiled, self.table)
 
 
 def _name(listen: Listen, sock: socket.socket) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from corsproxy.cli import exchange_lines, remarks
 from corsproxy.cli.exchange_lines import ExchangePrinter
+from corsproxy.cli.remarks import Comment, Remark
 from corsproxy.config.load import load_config
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.proxy.exchange import Exchange
@@ -146,7 +147,7 @@ def test_what_is_denied_is_explained(outcome, subject, check, fix):
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if not outcome.denied])
 def test_what_is_not_denied_needs_no_explanation(outcome):
     assert len(printed(exchange(outcome))) == 1
-    assert printed(exchange(outcome), every=False) == []
+    assert printed(exchange(outcome), sample=None) == []
 
 
 def test_a_refused_websocket_has_a_sentence_of_its_own():
@@ -177,7 +178,7 @@ def test_a_cause_is_explained_once():
 
 def test_only_denials_are_printed_where_nothing_else_is_wanted():
     denied = exchange(Outcome.DENIED_ORIGIN, b"https://b.test")
-    lines = printed(exchange(), denied, exchange(), denied, every=False)
+    lines = printed(exchange(), denied, exchange(), denied, sample=None)
     assert len(lines) == 4
     assert lines[0].endswith("blocked: the origin is not allowed")
 
@@ -188,17 +189,33 @@ def test_a_denial_without_a_policy_is_a_line_alone():
 
 
 def test_the_memory_of_causes_has_a_bound(monkeypatch):
-    """An attacker can make up origins without end; what has been forgotten is explained again."""
-    monkeypatch.setattr(exchange_lines, "_CAUSES_REMEMBERED", 3)
-    printer = ExchangePrinter(io.StringIO())
-    for number in range(10):
-        printer(exchange(Outcome.DENIED_ORIGIN, b"https://%d.test" % number))
-        assert len(printer._explained) <= 3
-    long = [exchange(Outcome.DENIED_ORIGIN, b"https://a" + b"a" * 60_000 + tail) for tail in (b"b", b"c")]
-    for record in long:
-        printer(record)
-    assert max(len(cause[2]) for cause in printer._explained) == 200
-    assert sum(cause[2].startswith(b"https://aaa") for cause in printer._explained) == 1
+    """An upstream can make up cookies without end; what has been forgotten is said again."""
+    monkeypatch.setattr(exchange_lines, "_REMARKS_REMEMBERED", 3)
+    stream = io.StringIO()
+    remarks = (Comment(remarks=(Remark("cookie", f"{number % 5}" + "a" * 60_000),)) for number in range(10))
+    printer = ExchangePrinter(stream, comment=lambda _: next(remarks))
+    for _ in range(10):
+        printer(exchange())
+        assert len(printer._remarked) <= 3
+    assert max(len(text) for _, text in printer._remarked) == 200
+    assert stream.getvalue().count("cookie:") == 10
+
+
+def test_causes_that_come_again_are_counted():
+    denied = exchange(Outcome.DENIED_ORIGIN, b"https://b.test")
+    lines = printed(*[denied] * 100, sample=None)
+    assert len(lines) == 4 + 2 + 2
+    assert lines[5::2] == [
+        f"    again:   {count} times by now, /api (config.yaml:1:9), policy web-app" for count in (10, 100)
+    ]
+
+
+def test_a_flood_of_made_up_origins_is_a_few_lines():
+    flood = [exchange(Outcome.DENIED_ORIGIN, b"https://%d.test" % number, duration=0.0) for number in range(2000)]
+    lines = printed(*flood, sample=None)
+    assert len(lines) == 4 * 100 + 2 * 4  # those that are named, then the first, tenth, hundredth and thousandth more
+    assert lines[401].startswith("    more:    too many causes to name each")
+    assert lines[-1].startswith("    again:   1000 times by now, /api")
 
 
 # What clients send.

@@ -283,7 +283,7 @@ def test_the_line_tells_the_rewrites_and_each_remark_is_made_once():
 
 def test_a_remark_is_made_where_lines_are_not_wanted():
     out = io.StringIO()
-    printer = ExchangePrinter(out, every=False, comment=Commentator(never))
+    printer = ExchangePrinter(out, sample=None, comment=Commentator(never))
     printer(exchange((b"Location", b"https://api.example.com/")))
     assert out.getvalue() == ""
     printer(exchange((b"Location", b"https://login.example/"), status=303))

@@ -152,7 +152,9 @@ async def test_s2_the_log_names_the_sentence_of_the_browser_the_rule_and_the_fix
     assert ended == (0, "", "")
 
 
-@pytest.mark.parametrize(("flags", "environment"), [(["--no-access-log"], {}), ([], {"CORSPROXY_ACCESS_LOG": "0"})])
+@pytest.mark.parametrize(
+    ("flags", "environment"), [(["--access-log", "off"], {}), ([], {"CORSPROXY_ACCESS_LOG": "off"})]
+)
 async def test_without_access_log_denials_are_printed_once_for_each_cause(tmp_path, flags, environment):
     async with serving(tmp_path, None, *flags, environment=environment) as (process, port, _):
         client = await process.connect(port)

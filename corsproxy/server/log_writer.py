@@ -1,0 +1,115 @@
+"""Where log lines go: to a stream, from a thread of their own, so that no request waits for whoever reads them.
+
+Rules that this file obeys:
+
+- ``write`` never waits.  A reader that is too slow costs lines, not requests: what does not fit into the queue is left
+  out, counted, and told in its place.
+- Lines leave in batches, of at most what a pipe takes whole (PIPE_BUF): several workers that share one standard output
+  never write into each other's lines.
+- A stream that is broken breaks nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import ClassVar, Final, TextIO
+
+BATCH: Final = 4096  # bytes, https://man7.org/linux/man-pages/man7/pipe.7.html: PIPE_BUF
+INTERVAL: Final = 0.02  # seconds for which lines gather before they are written
+LONGEST_QUEUE: Final = 8192  # lines
+
+
+def _words(count: int) -> str:
+    return f"{count} lines of this log were dropped, because its reader is too slow\n"
+
+
+class LogWriter:
+    """Writes to a stream with a file descriptor, in ``encoding``; ``dropped_line`` says that lines are missing."""
+
+    dropped_in_process: ClassVar[int] = 0  # lines, of all writers
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = stream.encoding or "utf-8"
+        self.dropped_line: Callable[[int], str] = _words
+        self._dropped = 0  # lines, counted by whoever writes
+        self._told = 0  # of these, by the thread
+        self._start_anew()
+        # A worker gets a copy of this with its parent's memory, but not the thread, nor lines that are not its own.
+        itself = weakref.WeakMethod(self._start_anew)
+        os.register_at_fork(after_in_child=lambda: (start := itself()) and start())
+
+    def write(self, text: str) -> None:
+        """Take one line, or several that belong together, each with its end."""
+        queue = self._queue
+        if len(queue) >= LONGEST_QUEUE:
+            self._dropped += 1
+            LogWriter.dropped_in_process += 1
+            return
+        queue.append(text)
+        if not self._awake:
+            self._wake()
+
+    def flush(self) -> None:
+        """Nothing is held back for longer than it takes to gather a batch, and nobody waits for that."""
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Write what is left, as far as that can be done in time."""
+        self._closing.set()
+        self._written_to.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _start_anew(self) -> None:
+        self._queue: deque[str] = deque()
+        self._awake = False
+        self._file = -1
+        self._written_to = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def _wake(self) -> None:
+        self._awake = True
+        if self._thread is None:
+            # A daemon: a reader that has stopped reading does not keep the process from ending.
+            self._thread = threading.Thread(target=self._run, name="corsproxy-log", daemon=True)
+            self._thread.start()
+        self._written_to.set()
+
+    def _run(self) -> None:
+        self._stream.flush()  # what was printed before comes before
+        self._file = self._stream.fileno()
+        while not self._closing.is_set():
+            self._written_to.wait()
+            self._written_to.clear()
+            self._closing.wait(INTERVAL)
+            self._awake = False  # before the queue is emptied: what comes from now on wakes again
+            self._empty()
+
+    def _empty(self) -> None:
+        queue = self._queue
+        batch = b""
+        while queue:
+            data = queue.popleft().encode(self.encoding, "backslashreplace")
+            if batch and len(batch) + len(data) > BATCH:
+                self._send(batch)
+                batch = b""
+            batch += data
+        self._send(batch)
+        if dropped := self._dropped - self._told:
+            self._told += dropped
+            self._send(self.dropped_line(dropped).encode(self.encoding, "backslashreplace"))
+
+    def _send(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._file, data) :]
+            except BlockingIOError:  # somebody who shares the stream made it so
+                select.select([], [self._file], [])
+            except OSError:  # a reader that has left, or a full disk, is no reason to fail those who are served
+                return

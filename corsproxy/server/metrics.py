@@ -1,0 +1,171 @@
+"""What is counted of each exchange.
+
+Rules: an observer in the path of every request, so that an exchange costs a look-up and a few additions; names, labels
+and formats are made when somebody asks.  prometheus_client's own objects would cost a lock for each number.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from corsproxy import __version__
+from corsproxy.config.table import Rule, RuleTable, Upstream
+from corsproxy.cors.decision import Outcome
+from corsproxy.proxy import plan
+from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.pool import Pool
+from corsproxy.server.colleagues import State
+from corsproxy.server.metric_families import NO_RULE, OVERHEAD_SECONDS, SECONDS, Samples, Snapshot
+
+# Rules of a table that has been replaced are forgotten with this; the numbers under their names are not.
+_REMEMBERED: Final = 16_384
+
+_Key = tuple[Rule | None, int, Outcome]
+_Labels = tuple[str, str, str, str]  # rule, upstream, class of the status, outcome
+
+
+class _Histogram:
+    """Durations, counted by bucket."""
+
+    __slots__ = ("counts", "seconds")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.seconds = 0.0
+        self.counts = [0] * (len(bounds) + 1)
+
+
+class _Series:
+    """The numbers of one rule, class of status, and outcome."""
+
+    __slots__ = ("durations", "received", "sent", "waits")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.sent = 0
+        self.durations = _Histogram(SECONDS)
+        self.waits = _Histogram(SECONDS)
+
+
+class Metrics:
+    """Observes exchanges and counts them."""
+
+    def __init__(self) -> None:
+        self._found: dict[_Key, _Series] = {}
+        self._series: dict[_Labels, _Series] = {}
+        self._overhead = _Histogram(OVERHEAD_SECONDS)
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Count one exchange."""
+        key = (exchange.rule, exchange.status // 100, exchange.decision.outcome)
+        series = self._found.get(key)
+        if series is None:
+            series = self._find(key)
+        series.received += exchange.request_bytes
+        series.sent += exchange.response_bytes
+        duration = overhead = exchange.duration
+        durations = series.durations
+        durations.seconds += duration
+        durations.counts[bisect_left(SECONDS, duration)] += 1
+        asked = exchange.asked
+        if asked:
+            overhead = asked - exchange.started
+            heard = exchange.heard
+            if heard:
+                wait = heard - asked
+                waits = series.waits
+                waits.seconds += wait
+                waits.counts[bisect_left(SECONDS, wait)] += 1
+        own = self._overhead
+        own.seconds += overhead
+        own.counts[bisect_left(OVERHEAD_SECONDS, overhead)] += 1
+
+    def replaced(self, table: RuleTable) -> None:
+        """Another table is in force: forget what it does not have."""
+        names = {rule.name for rule in table.rules} | {NO_RULE}
+        self._found.clear()
+        self._series = {labels: series for labels, series in self._series.items() if labels[0] in names}
+
+    def snapshot(self) -> Snapshot:
+        """The numbers as they are now."""
+        return {
+            "corsproxy_requests_total": _added(
+                ((rule, status, outcome), [sum(series.durations.counts)])
+                for (rule, _, status, outcome), series in self._series.items()
+            ),
+            "corsproxy_request_duration_seconds": _added(
+                ((rule,), _numbers(series.durations))
+                for (rule, _, status, _), series in self._series.items()
+                if status != "1xx"
+            ),
+            "corsproxy_proxy_duration_seconds": {(): _numbers(self._overhead)},
+            "corsproxy_upstream_duration_seconds": _added(
+                ((upstream,), _numbers(series.waits))
+                for (_, upstream, _, _), series in self._series.items()
+                if upstream
+            ),
+            "corsproxy_request_body_bytes_total": _added(
+                ((rule,), [series.received]) for (rule, *_), series in self._series.items()
+            ),
+            "corsproxy_response_body_bytes_total": _added(
+                ((rule,), [series.sent]) for (rule, *_), series in self._series.items()
+            ),
+            "corsproxy_cpu_seconds_total": {(): [time.process_time()]},
+        }
+
+    def _find(self, key: _Key) -> _Series:
+        """The series of a key that is new, which another table may have had under the same names."""
+        if len(self._found) >= _REMEMBERED:
+            self._found.clear()
+        rule, hundred, outcome = key
+        status = f"{hundred}xx" if hundred else "none"
+        name, upstream = (rule.name, rule.upstream.name) if rule else (NO_RULE, "")
+        series = self._found[key] = self._series.setdefault((name, upstream, status, str(outcome)), _Series())
+        return series
+
+
+def standing(pools: Mapping[Upstream, Pool], requests: tuple[int, int], lane: str) -> Snapshot:
+    """How things stand in this process; ``requests`` are those under way, and the connections of clients."""
+    connections = ((upstream.name, pool.connections()) for upstream, pool in pools.items())
+    return {
+        "corsproxy_requests_in_flight": {(): [requests[0]]},
+        "corsproxy_client_connections": {(): [requests[1]]},
+        "corsproxy_upstream_connections": _added(
+            ((name, state), [count])
+            for name, counts in connections
+            for state, count in zip(("busy", "idle"), counts, strict=True)
+        ),
+        "corsproxy_build_info": {(__version__, platform.python_version(), _compiled(), lane): [1]},
+    }
+
+
+def _compiled() -> str:
+    """Whether the data plane runs as machine code."""
+    return "no" if str(plan.__file__).endswith(".py") else "yes"
+
+
+def of_state(state: State) -> Snapshot:
+    """The metrics of what all processes share."""
+    return {
+        "corsproxy_reloads_total": {("loaded",): [state.reloads], ("refused",): [state.refused_reloads]},
+        "corsproxy_config_info": {(state.config_hash,): [1]},
+        "corsproxy_workers": {(): [state.workers]},
+        "corsproxy_workers_wanted": {(): [state.workers_wanted]},
+        "corsproxy_workers_replaced_total": {(): [state.workers_replaced]},
+    }
+
+
+def _numbers(histogram: _Histogram) -> list[float]:
+    return [histogram.seconds, *histogram.counts]
+
+
+def _added(samples: Iterable[tuple[tuple[str, ...], list[float]]]) -> Samples:
+    """Samples with the same labels as one."""
+    added: Samples = {}
+    for labels, values in samples:
+        present = added.get(labels)
+        added[labels] = [a + b for a, b in zip(present, values, strict=True)] if present else values
+    return added
