@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from corsproxy.config.findings import Findings
 from corsproxy.config.hosts import parse_domain
-from corsproxy.config.model import CookiesConfig, EditsConfig, HeadersConfig
+from corsproxy.config.model import Config, CookiesConfig, EditsConfig, HeadersConfig
 from corsproxy.config.paths import parse_cookie_path
 from corsproxy.config.written import Path
 from corsproxy.http.cookies import CookieRewrite
@@ -25,9 +27,31 @@ _RESPONSE = {
 }
 
 
-def compile_headers(written: HeadersConfig, path: Path, findings: Findings) -> tuple[FieldEdits, FieldEdits]:
-    """The edits of the request and of the response."""
-    request = _edits(written.request, (*path, "request"), _REQUEST, findings)
+def compile_request_id(config: Config, findings: Findings) -> bytes:
+    """The header that names requests, as written; b"" for none."""
+    if config.request_id is None:
+        return b""
+    name, path = config.request_id.header, ("request_id", "header")
+    if reason := _REQUEST.get(name.lower()):
+        findings.refuse(path, f"{name!r} cannot carry a name; {reason}", "X-Request-Id")
+        return b""
+    try:
+        compile_edits({name: ""}, {}, ())
+    except InvalidEdits as invalid:
+        findings.refuse(path, f"{name!r} {invalid.problems[0].message}", "X-Request-Id")
+        return b""
+    return name.encode()
+
+
+def compile_headers(
+    written: HeadersConfig, path: Path, request_id: bytes, findings: Findings
+) -> tuple[FieldEdits, FieldEdits]:
+    """The edits of the request and of the response; nobody but ``request_id`` decides on the header that it names."""
+    taken = request_id.lower()
+    managed = {**_REQUEST, taken.decode(): "request_id decides on it"} if taken else _REQUEST
+    request = _edits(written.request, (*path, "request"), managed, findings)
+    if taken:
+        request = replace(request, removed=request.removed | {taken})
     response = _edits(written.response, (*path, "response"), _RESPONSE, findings)
     return request, response
 

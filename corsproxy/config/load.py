@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from corsproxy.config.addresses import Listen
 from corsproxy.config.document import read_document
+from corsproxy.config.edits import compile_request_id
 from corsproxy.config.exposure import refuse_own_addresses
 from corsproxy.config.findings import Findings, in_order
 from corsproxy.config.listeners import compile_admin, compile_forwarding, compile_listeners
@@ -83,16 +84,17 @@ def _compile(config: Config, findings: Findings, pseudonym: str) -> Compiled:
     listen = compile_listeners(config, findings)
     admin = compile_admin(config, listen, findings)
     forwarding = compile_forwarding(config, pseudonym, findings)
+    request_id = compile_request_id(config, findings)
     upstreams = Upstreams(config, findings)
-    rules = _rules(config, upstreams, findings)
+    rules = _rules(config, upstreams, request_id, findings)
     refuse_own_addresses(upstreams.endpoints, listen, admin, findings)
-    table = RuleTable(forwarding) if findings.problems else build_table(rules, forwarding)
+    table = RuleTable(forwarding) if findings.problems else build_table(rules, forwarding, request_id)
     limits = Limits(**{key: getattr(config.limits, key) for key in type(config.limits).model_fields})
     return Compiled(config, table, listen, admin, limits, findings.conclude())
 
 
-def _rules(config: Config, upstreams: Upstreams, findings: Findings) -> list[Rule]:
-    context = Context(upstreams, Policies(config, findings), config.limits, findings)
+def _rules(config: Config, upstreams: Upstreams, request_id: bytes, findings: Findings) -> list[Rule]:
+    context = Context(upstreams, Policies(config, findings), config.limits, request_id, findings)
     paths: list[Path] = [("rules", index) for index in range(len(config.rules))]
     compiled = [compile_rule(rule, path, context) for path, rule in zip(paths, config.rules, strict=True)]
     rules = [(path, rule) for path, rule in zip(paths, compiled, strict=True) if rule and not findings.lost(path)]

@@ -333,6 +333,14 @@ class RuleConfig(Section):
     )
 
 
+class RequestIdConfig(Section):
+    """A name for each request, for logs on both sides of this proxy."""
+
+    header: str = Field(
+        description="Header that the upstream gets it in; a trusted proxy's own is kept, anybody else's is replaced."
+    )
+
+
 class Config(Section):
     """The configuration of corsproxy."""
 
@@ -342,11 +350,14 @@ class Config(Section):
     )
     admin: AddressOrOff = Field(
         default="off",
-        description="Where health is served (`/livez`, `/readyz`): `host:port` or `unix:/path`; or `off`.",
+        description="Where health, metrics and this configuration are shown: `host:port` or `unix:/path`; or `off`.",
     )
     trusted_proxies: Texts = Field(
         default_factory=list,
         description="Networks of proxies in front of this one, whose X-Forwarded-* are believed; left out: nobody's.",
+    )
+    request_id: RequestIdConfig | None = Field(
+        default=None, description="Give each request a name, which the upstream and the log get; left out: none."
     )
     limits: LimitsConfig = Field(default_factory=LimitsConfig, description="Limits of the listeners.")
     policies: dict[str, PolicyConfig] = Field(default_factory=dict, description="The CORS policies, by name.")

@@ -11,7 +11,7 @@ from corsproxy.config.written import Path
 from corsproxy.http.forwarded import Forwarding
 
 
-def build_table(rules: Iterable[Rule], forwarding: Forwarding) -> RuleTable:
+def build_table(rules: Iterable[Rule], forwarding: Forwarding, request_id: bytes = b"") -> RuleTable:
     """The table of rules that differ in host or path."""
     ordered = sorted(rules, key=_precedence)
     hosts = {host: _prefixes(list(group)) for host, group in groupby(ordered, key=lambda rule: rule.host)}
@@ -21,6 +21,7 @@ def build_table(rules: Iterable[Rule], forwarding: Forwarding) -> RuleTable:
         exact={host: prefixes for host, prefixes in hosts.items() if host and not host.startswith("*.")},
         wildcard={host[2:]: prefixes for host, prefixes in hosts.items() if host.startswith("*.")},
         any_host=hosts.get("", NO_PREFIXES),
+        request_id=request_id,
     )
 
 

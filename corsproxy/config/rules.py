@@ -25,6 +25,7 @@ class Context(NamedTuple):
     upstreams: Upstreams
     policies: Policies
     limits: LimitsConfig
+    request_id: bytes
     findings: Findings
 
 
@@ -39,7 +40,7 @@ def compile_rule(written: RuleConfig, path: Path, context: Context) -> Rule | No
     forward_origin = _forward_origin(written, path, findings)
     limits = _limits(written, path, context)
     _check_upstream_cors(written, path, findings)
-    request, response = compile_headers(written.headers, (*path, "headers"), findings)
+    request, response = compile_headers(written.headers, (*path, "headers"), context.request_id, findings)
     stripped = prefix if prefix and written.strip_prefix and prefix != "/" else ""
     base = upstream.base if upstream else b""
     cookies = compile_cookies(written.cookies, (*path, "cookies"), base, stripped.encode(), findings)

@@ -16,6 +16,7 @@ from corsproxy.config.model import (
     LimitsConfig,
     ListenerConfig,
     PolicyConfig,
+    RequestIdConfig,
     RuleConfig,
     RuleLimitsConfig,
     Section,
@@ -42,6 +43,7 @@ TITLES: dict[type[Section], str] = {
     HeadersConfig: "headers",
     EditsConfig: "changes to headers",
     CookiesConfig: "cookies",
+    RequestIdConfig: "request_id",
 }
 
 # What other software calls the same thing, where it looks too different to be guessed.

@@ -155,6 +155,7 @@ class RuleTable:
     exact: Mapping[str, Prefixes] = field(default_factory=dict)  # host -> its rules
     wildcard: Mapping[str, Prefixes] = field(default_factory=dict)  # "example.com" for *.example.com
     any_host: Prefixes = NO_PREFIXES
+    request_id: bytes = b""  # the header that names a request, as written; b"": requests have no names
 
     def find(self, host: str, path: str) -> Rule | None:
         """The rule for a lower-case host without port and a normalised path, or None."""

@@ -23,6 +23,7 @@ _STAND_INS: dict[str, Scalar] = {
     "policy": "none",
     "address": "unix:/stand-in",
     "cert": "stand-in",
+    "header": "stand-in",
     "key": "stand-in",
 }
 

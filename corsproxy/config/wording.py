@@ -43,6 +43,7 @@ _EXAMPLES = {
     "policy": "policy: none",
     "address": "address: 127.0.0.1:8080",
     "cert": "cert: /etc/corsproxy/cert.pem",
+    "header": "header: X-Request-Id",
     "key": "key: /etc/corsproxy/key.pem",
 }
 

@@ -32,6 +32,7 @@ from corsproxy.proxy.framing import Kind
 from corsproxy.proxy.plan import Answer, Forward, plan
 from corsproxy.proxy.pool import Pool
 from corsproxy.proxy.relay import Relay
+from corsproxy.proxy.request_id import identified
 from corsproxy.proxy.upload import begin_upload
 from corsproxy.proxy.upstream import UpstreamConnection
 
@@ -223,7 +224,8 @@ def _address(table: RuleTable, arrival: Arrival, exchange: Exchange) -> None:
 def _plan(table: RuleTable, arrival: Arrival) -> Answer | Forward:
     refusal = arrival.refusal
     if refusal is None:
-        return plan(table, arrival.head, arrival.client)
+        planned = plan(table, arrival.head, arrival.client)
+        return identified(planned, table, arrival) if table.request_id else planned
     if arrival.head is NO_HEAD:
         return Answer(refusal, NO_POLICY, closes=True)
     # Refused whatever the table says; but the rule's policy decides who may read that.

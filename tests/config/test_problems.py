@@ -97,6 +97,7 @@ def test_unknown_keys(text, problems):
             "2:1: a listener needs the key 'address'\n    address: 127.0.0.1:8080",
             "2:10: tls needs the key 'key'\n    key: /etc/corsproxy/key.pem",
         ),
+        said(f"{RULES}request_id: {{}}\n", "2:1: request_id needs the key 'header'\n    header: X-Request-Id"),
         said("rules: []\n", "1:1: there are no rules, so nothing would be served; add one"),
         said(f"{RULES}upstreams: {{a: {{}}}}\n", "2:13: an upstream needs a url\n    url: http://127.0.0.1:8000"),
         said(f"{RULES}listen: []\n", "2:1: there is no listener\n    listen: 127.0.0.1:8080"),
