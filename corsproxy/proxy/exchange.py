@@ -36,6 +36,7 @@ class Exchange:
     duration: float = 0.0  # seconds
     answered: Sequence[tuple[bytes, bytes]] = ()  # the upstream's header lines, as they came
     limit: str = ""  # the configuration's key of the limit that was met: "max_request_body", "timeouts.response"
+    retries: int = 0  # attempts after the first
     traceparent: bytes = b""  # the client's, as it came
     request_id: bytes = b""  # what it is called here and at the upstream; b"": the configuration asks for no name
     failure: str = ""  # what went wrong, in words, for the log; never sent to the client

@@ -98,10 +98,6 @@ class Pool:
             for connection in [*member.idle]:
                 connection.close()
 
-    def connections(self) -> tuple[int, int]:
-        """How many connections serve an exchange now, and how many are idle."""
-        return len(self._busy), sum(map(len, self._idle.values()))
-
     def close(self) -> None:
         """Close what is idle, and break what is not."""
         self.retire()

@@ -152,6 +152,7 @@ class Walk:
             self._bug(arrival, error)
         elif isinstance(error, StaleConnection) and forward.repeatable and not arrival.repeated:
             arrival.repeated = True
+            arrival.exchange.retries += 1
             self._connect(arrival, forward, fresh=True)
         else:
             self._failed(arrival, forward, error)

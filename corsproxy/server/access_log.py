@@ -90,11 +90,13 @@ class JsonLog:
         asked, heard, duration = exchange.asked, exchange.heard, exchange.duration
         upstream, method, origin = exchange.upstream, exchange.method, exchange.origin
         client, host, subject = exchange.client, exchange.host, exchange.decision.subject
-        trace_id = request_id = failure = "null"
+        trace_id = request_id = limit = failure = "null"
         if exchange.traceparent and (context := parse_traceparent(exchange.traceparent)):
             trace_id = quoted(context.trace_id)
         if exchange.request_id:
             request_id = quoted(_shown(exchange.request_id))
+        if exchange.limit:
+            limit = quoted(exchange.limit)
         if exchange.failure:
             failure = quoted(_shown(exchange.failure))
         return (
@@ -109,7 +111,7 @@ class JsonLog:
             f'"origin":{known(origin) or text(origin)},"cors":"{exchange.decision.outcome}",'
             f'"reason":{known(subject) or text(subject)},"client":{known(client) or text(client)},'
             f'"host":{known(host) or text(host)},"request_id":{request_id},"trace_id":{trace_id},'
-            f'"failure":{failure}}}\n'
+            f'"limit":{limit},"failure":{failure}}}\n'
         )
 
     def _denied(self, exchange: Exchange, denial: Denial) -> str:

@@ -73,6 +73,18 @@ _FAMILIES: Final = (
     Family(
         "corsproxy_response_body_bytes_total", Kind.COUNTER, ("rule",), "Bytes of the bodies of upstreams' answers."
     ),
+    Family(
+        "corsproxy_limits_hit_total",
+        Kind.COUNTER,
+        ("limit",),
+        "Requests that met a limit, by the key of the limit in the configuration.",
+    ),
+    Family(
+        "corsproxy_upstream_retries_total",
+        Kind.COUNTER,
+        ("upstream",),
+        "Requests that were sent again, since an idle connection had been closed by the upstream.",
+    ),
     Family("corsproxy_requests_in_flight", Kind.GAUGE, (), "Requests that have a head and no whole answer yet."),
     Family("corsproxy_client_connections", Kind.GAUGE, (), "Connections of clients that are open, idle ones included."),
     Family(

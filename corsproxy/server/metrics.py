@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -19,6 +20,7 @@ from corsproxy.proxy import plan
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.pool import Pool
 from corsproxy.server.colleagues import State
+from corsproxy.server.log_writer import LogWriter
 from corsproxy.server.metric_families import NO_RULE, OVERHEAD_SECONDS, SECONDS, Samples, Snapshot
 
 # Rules of a table that has been replaced are forgotten with this; the numbers under their names are not.
@@ -57,6 +59,8 @@ class Metrics:
         self._found: dict[_Key, _Series] = {}
         self._series: dict[_Labels, _Series] = {}
         self._overhead = _Histogram(OVERHEAD_SECONDS)
+        self._limits: Counter[str] = Counter()
+        self._retries: Counter[str] = Counter()  # by upstream
 
     def __call__(self, exchange: Exchange) -> None:
         """Count one exchange."""
@@ -83,9 +87,16 @@ class Metrics:
         own.seconds += overhead
         own.counts[bisect_left(OVERHEAD_SECONDS, overhead)] += 1
 
+        if exchange.limit:
+            self._limits[exchange.limit] += 1
+        if exchange.retries and exchange.rule is not None:
+            self._retries[exchange.rule.upstream.name] += exchange.retries
+
     def replaced(self, table: RuleTable) -> None:
         """Another table is in force: forget what it does not have."""
         names = {rule.name for rule in table.rules} | {NO_RULE}
+        upstreams = {rule.upstream.name for rule in table.rules}
+        self._retries = Counter({name: count for name, count in self._retries.items() if name in upstreams})
         self._found.clear()
         self._series = {labels: series for labels, series in self._series.items() if labels[0] in names}
 
@@ -113,6 +124,9 @@ class Metrics:
             "corsproxy_response_body_bytes_total": _added(
                 ((rule,), [series.sent]) for (rule, *_), series in self._series.items()
             ),
+            "corsproxy_limits_hit_total": {(limit,): [count] for limit, count in self._limits.items()},
+            "corsproxy_upstream_retries_total": {(upstream,): [count] for upstream, count in self._retries.items()},
+            "corsproxy_log_lines_dropped_total": {(): [LogWriter.dropped_in_process]},
             "corsproxy_cpu_seconds_total": {(): [time.process_time()]},
         }
 

@@ -72,6 +72,7 @@ def test_a_line_has_every_field():
         "host": "api.test",
         "request_id": "abc",
         "trace_id": TRACE,
+        "limit": None,
         "failure": None,
     }
 

@@ -172,6 +172,17 @@ def test_every_family_is_exposed_even_before_it_has_a_sample():
         assert f"# HELP {family.name} " in body.decode()
 
 
+def test_limits_and_retries_are_counted():
+    metrics = Metrics()
+    for one in (exchange(status=413, limit="max_request_body"), exchange(retries=1), exchange(), exchange(None, 400)):
+        metrics(one)
+    found = metrics.snapshot()
+    assert found["corsproxy_limits_hit_total"] == {("max_request_body",): [1]}
+    assert found["corsproxy_upstream_retries_total"] == {("orders",): [1]}
+    metrics.replaced(table("rules: [{upstream: 'http://b', policy: none}]"))
+    assert metrics.snapshot()["corsproxy_upstream_retries_total"] == {}
+
+
 async def test_over_the_wire_with_the_state_of_things():
     """In flight, connections and pools are looked at when somebody asks, and cost requests nothing."""
     async with between(answering(OK), admin="127.0.0.1:0") as (_, proxy):
