@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from corsproxy.server.run import run
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
-    from corsproxy.proxy.exchange import Observer
+    from corsproxy.proxy.exchange import Exchange, Observer
     from corsproxy.server.process import Server
 
 _REMEDIES = {
@@ -73,7 +74,46 @@ def serve(source: Source, form: str, share: float) -> None:
             if server.admin_names:
                 printer.say(f"admin on {', '.join(server.admin_names)}")
 
-        serve_compiled(compiled, printer, say_started)
+        with spans_as_well(printer) as observe:
+            serve_compiled(compiled, observe, say_started)
+
+
+@contextmanager
+def spans_as_well(observe: Observer) -> Iterator[Observer]:
+    """Whoever observes, and OpenTelemetry where its environment variables ask for it."""
+    if not wants_spans(os.environ):
+        yield observe
+        return
+    try:
+        from corsproxy.server.tracing import Spans  # noqa: PLC0415  # an extra, and slow to import
+    except ImportError:
+        click.echo("OTEL_* is set, and nothing is exported without: pip install 'corsproxy[otel]'", err=True)
+        yield observe
+        return
+    spans = Spans()
+
+    def both(exchange: Exchange) -> None:
+        observe(exchange)
+        spans(exchange)
+
+    try:
+        yield both
+    finally:
+        spans.close()
+
+
+def wants_spans(environment: Mapping[str, str]) -> bool:
+    """Whether the standard variables of OpenTelemetry ask for traces by OTLP.
+
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/; without an exporter or an
+    endpoint nothing is wanted: not every process beside a collector has to be traced.
+    """
+    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    exporter = environment.get("OTEL_TRACES_EXPORTER", "")
+    if exporter:
+        return "otlp" in exporter.split(",")
+    return bool(environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
 
 @contextmanager
@@ -93,7 +133,7 @@ def log_to_stdout(form: str, share: float) -> Iterator[ExchangePrinter | JsonLog
         writer.close()
 
 
-def serve_compiled(compiled: Compiled, printer: Observer, started: Callable[[Server], None]) -> None:
+def serve_compiled(compiled: Compiled, observe: Observer, started: Callable[[Server], None]) -> None:
     """Run until a signal; says why and exits with 1 when an address cannot be listened on."""
 
     def say(server: Server) -> None:
@@ -101,7 +141,7 @@ def serve_compiled(compiled: Compiled, printer: Observer, started: Callable[[Ser
         _warn_of_unverified(compiled)
 
     try:
-        run(compiled, printer, say)
+        run(compiled, observe, say)
     except OSError as error:
         remedy = f"; {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else ""
         click.echo(f"cannot listen: {error.strerror or error}{remedy}", err=True)

@@ -366,11 +366,6 @@ class Listener(web.Server):
             max_headers=limits.max_request_head // 4,  # the shortest line is "a:" CRLF; the size is the limit
         )
 
-    def requests(self) -> tuple[int, int]:
-        """How many requests are under way, and how many connections are open."""
-        downstreams = self._downstreams()
-        return sum(connection.busy for connection in downstreams), len(downstreams)
-
     async def drain(self, seconds: float) -> None:
         """Close idle connections now, the others after their exchange, and break off what takes longer."""
         busy = [task for connection in self._downstreams() if (task := connection.finish()) is not None]

@@ -10,8 +10,8 @@ import platform
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Protocol
 
 from corsproxy import __version__
 from corsproxy.config.table import Rule, RuleTable, Upstream
@@ -141,12 +141,20 @@ class Metrics:
         return series
 
 
-def standing(pools: Mapping[Upstream, Pool], requests: tuple[int, int], lane: str) -> Snapshot:
-    """How things stand in this process; ``requests`` are those under way, and the connections of clients."""
+class Connection(Protocol):
+    """A connection of a client."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request on it is under way."""
+
+
+def standing(pools: Mapping[Upstream, Pool], clients: Collection[Connection], lane: str) -> Snapshot:
+    """How things stand in this process."""
     connections = ((upstream.name, pool.connections()) for upstream, pool in pools.items())
     return {
-        "corsproxy_requests_in_flight": {(): [requests[0]]},
-        "corsproxy_client_connections": {(): [requests[1]]},
+        "corsproxy_requests_in_flight": {(): [sum(client.busy for client in clients)]},
+        "corsproxy_client_connections": {(): [len(clients)]},
         "corsproxy_upstream_connections": _added(
             ((name, state), [count])
             for name, counts in connections

@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from corsproxy.config.table import RuleTable
 from corsproxy.errors import UnusableCertificate
@@ -115,9 +115,8 @@ class Server:
         """The metrics of this process, as its colleagues understand them; b"" where nobody can ask."""
         if self._metrics is None:
             return b""
-        return to_json(
-            {**self._metrics.snapshot(), **standing(self._walk.pools, self._listener.requests(), self._lane)}
-        )
+        clients = cast("list[Downstream]", self._listener.connections)
+        return to_json({**self._metrics.snapshot(), **standing(self._walk.pools, clients, self._lane)})
 
     async def start(self) -> None:
         """Listen on every address."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
 import ssl
 import sys
+import types
 from pathlib import Path
 
 import pytest
 import trustme
 
 from corsproxy.cli.main import main
+from corsproxy.cli.serve import spans_as_well
 from corsproxy.server.process import DRAIN_SECONDS
 from tests.cli.running import ran, running
 from tests.e2e.rig import (
@@ -182,6 +185,70 @@ async def test_a_reader_of_the_log_that_has_left_is_no_reason_to_fail_those_who_
             for _ in range(3):
                 assert (await client.ask(b"GET /x", STRANGER)).body == b"hello"
             assert await process.ended(signal.SIGTERM) == (0, "", "")
+
+
+async def test_the_log_can_be_json_from_the_first_line_to_the_last(tmp_path):
+    flags = ("--access-log", "json", "--access-log-sample", "0")
+    file = tmp_path / "config.yaml"
+    async with RawUpstream(answering(OK)) as upstream:
+        file.write_text(config(upstream.url, admin="127.0.0.1:0"))
+        async with running("serve", "-c", file, *flags) as process:
+            port = int(json.loads(await process.line("listening on"))["message"].rpartition(":")[2])
+            client = await process.connect(port)
+            for line, *lines in ((b"GET /1", ORIGIN), (b"GET /2", STRANGER), (b"GET /3", STRANGER), (b"FOO /4",)):
+                await client.ask(line, *lines)
+            ended = await process.ended(signal.SIGTERM)
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert [line["event"] for line in lines] == ["message", "request", "denied", "request", "request"]
+    assert [line["path"] for line in lines if line["event"] == "request"] == ["/2", "/3", "/4"]
+    assert ended.err == ""
+
+
+async def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path):
+    """Its pipe is full long before the last request; the end does not wait for a reader either."""
+    reader, writer = os.pipe()
+    file = tmp_path / "config.yaml"
+    async with RawUpstream(answering(OK)) as upstream:
+        file.write_text(config(upstream.url))
+        async with running("serve", "-c", file, "--access-log", "json", stdout=writer) as process:
+            os.close(writer)
+            started = json.loads(await asyncio.to_thread(os.read, reader, 4096))
+            client = await process.connect(int(started["message"].rpartition(":")[2]))
+            for _ in range(400):
+                assert (await client.ask(b"GET /" + b"x" * 400, ORIGIN)).status == 200
+            assert (await process.ended(signal.SIGTERM)).code == 0
+    with os.fdopen(reader, "rb") as log:
+        assert len(log.read()) > 0
+
+
+def test_spans_need_the_extra(monkeypatch, capsys):
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
+    monkeypatch.setitem(sys.modules, "corsproxy.server.tracing", None)
+    with spans_as_well(print) as observe:
+        assert observe is print
+    assert capsys.readouterr().err == "OTEL_* is set, and nothing is exported without: pip install 'corsproxy[otel]'\n"
+
+
+def test_spans_are_made_beside_the_log(monkeypatch):
+    made, ended = [], []
+    fake = types.SimpleNamespace(Spans=lambda: Spy(made, ended))
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
+    monkeypatch.setitem(sys.modules, "corsproxy.server.tracing", fake)
+    logged = []
+    with spans_as_well(logged.append) as observe:
+        observe("exchange")
+    assert (logged, made, ended) == (["exchange"], ["exchange"], [True])
+
+
+class Spy:
+    def __init__(self, made, ended):
+        self.made, self.ended = made, ended
+
+    def __call__(self, exchange):
+        self.made.append(exchange)
+
+    def close(self):
+        self.ended.append(True)
 
 
 async def test_warnings_stop_nothing(tmp_path):
