@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 
 from corsproxy.config.table import RuleTable
 from corsproxy.proxy.arrival import Arrival
@@ -25,7 +24,7 @@ def identified(planned: Answer | Forward, table: RuleTable, arrival: Arrival) ->
     arrival.exchange.request_id = name
     if isinstance(planned, Answer):
         return planned
-    return replace(planned, lines=b"%b%b: %b\r\n" % (planned.lines, table.request_id, name))
+    return planned._replace(lines=b"%b%b: %b\r\n" % (planned.lines, table.request_id, name))
 
 
 def _is_believed(name: bytes, table: RuleTable, arrival: Arrival) -> bool:

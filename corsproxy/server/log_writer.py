@@ -90,6 +90,7 @@ class LogWriter:
             self._closing.wait(INTERVAL)
             self._awake = False  # before the queue is emptied: what comes from now on wakes again
             self._empty()
+        self._empty()  # what came since, and what came when the end came before the first round
 
     def _empty(self) -> None:
         queue = self._queue

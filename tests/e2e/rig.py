@@ -136,7 +136,7 @@ class RunningProxy:
     """The proxy under test, its address, and the record of every exchange that it finished."""
 
     def __init__(self, compiled: Compiled) -> None:
-        self.server = Server(compiled, self._observe, connections)
+        self.server = Server(compiled, self._observe, connections=connections)
         self.host, self.port = "", 0  # of the first listener, once it listens
         self.exchanges: list[Exchange] = []
         self._clients: list[ClientWire] = []
