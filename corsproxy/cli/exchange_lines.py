@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Protocol
 
 from corsproxy.cli.remarks import Comment
@@ -23,6 +24,9 @@ from corsproxy.server.denials import Denials, browser_sentence
 
 _REMARKS_REMEMBERED = 1000
 _LONGEST_REMARK = 200  # characters; longer ones that begin alike are taken for one, so that memory has a bound too
+
+_SHORT = 256  # bytes; so long targets are kept as they are shown
+_target = lru_cache(maxsize=1024)(shown_target)  # the same few come again and again
 
 _VERDICTS = {
     Outcome.NO_POLICY: "no policy",
@@ -40,8 +44,11 @@ _VERDICTS = {
 _RED, _GREEN, _YELLOW, _DIM, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 
 
+_NOTHING = Comment()
+
+
 def _no_comment(exchange: Exchange) -> Comment:  # noqa: ARG001  # an observer's signature
-    return Comment()
+    return _NOTHING
 
 
 class Stream(Protocol):
@@ -80,6 +87,7 @@ class ExchangePrinter:
         self._advise = advise
         self._comment = comment
         self._denials = Denials()
+        self._second, self._now = -1, ""  # the present second, and how it is written
         self._remarked: set[Hashable] = set()
 
     def __call__(self, exchange: Exchange) -> None:
@@ -101,19 +109,26 @@ class ExchangePrinter:
 
     def _line(self, exchange: Exchange, comment: Comment) -> str:
         status = str(exchange.status) if exchange.status else "---"
+        origin = exchange.origin
         words = [
-            time.strftime("%H:%M:%S"),
-            f"{printable(exchange.method.decode('latin-1')):7}",
-            shown_target(exchange.target),
+            self._time_of_day(),
+            f"{_text(exchange.method[:_SHORT]):7}",
+            _target(exchange.target) if len(exchange.target) <= _SHORT else shown_target(exchange.target),
             self._painted(status, _status_colour(exchange.status)),
             f"{exchange.duration * 1000:.0f} ms",
-            printable(exchange.origin.decode("latin-1")) or "-",
+            (_text(origin) if len(origin) <= _SHORT else printable(origin.decode("latin-1"))) or "-",
             self._painted(_VERDICTS[exchange.decision.outcome], _verdict_colour(exchange.decision.outcome)),
         ]
         if exchange.failure:
             words.append(self._painted(f"({printable(exchange.failure)})", _YELLOW))
         words += [self._painted(f"[{printable(rewrite)}]", _DIM) for rewrite in comment.rewrites]
         return "  ".join(words) + "\n"
+
+    def _time_of_day(self) -> str:
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._now = second, time.strftime("%H:%M:%S", time.localtime(second))
+        return self._now
 
     def _explanation(self, exchange: Exchange) -> str:
         """The browser's sentence, the rule and the fix, the first time that a cause is met; later how often it was."""
@@ -151,6 +166,11 @@ class ExchangePrinter:
 
     def _painted(self, text: str, colour: str) -> str:
         return f"{colour}{text}{_PLAIN}" if self._colour and colour else text
+
+
+@lru_cache(maxsize=1024)
+def _text(value: bytes) -> str:
+    return printable(value.decode("latin-1"))
 
 
 def _status_colour(status: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from corsproxy.config.table import Rule
+from corsproxy.cors.decision import Outcome
 from corsproxy.cors.words import sentence, websocket_refused
 from corsproxy.proxy.exchange import Exchange
 
@@ -20,6 +21,7 @@ LONGEST: Final = 200  # bytes of what was denied; longer ones that begin alike a
 BURST: Final = 100  # new causes that are named at once
 PER_SECOND: Final = 1.0  # further ones that are named in a second
 
+_DENIED: Final = frozenset(outcome for outcome in Outcome if outcome.denied)  # looked up at every exchange
 _TOLD: Final = frozenset(10**exponent for exponent in range(19))
 
 
@@ -47,7 +49,7 @@ class Denials:
     def meet(self, exchange: Exchange) -> Denial | None:
         """Count an exchange that was denied; None when it was not, or when nothing is to be said about it."""
         decision, rule = exchange.decision, exchange.rule
-        if not decision.outcome.denied or rule is None or rule.policy is None:
+        if decision.outcome not in _DENIED or rule is None or rule.policy is None:
             return None
         subject: bytes | None = decision.subject[:LONGEST]
         cause = (rule.where, decision.outcome, subject, exchange.websocket)

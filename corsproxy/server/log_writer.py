@@ -94,17 +94,23 @@ class LogWriter:
 
     def _empty(self) -> None:
         queue = self._queue
-        batch = b""
+        batch: list[str] = []
+        room = BATCH
         while queue:
-            data = queue.popleft().encode(self.encoding, "backslashreplace")
-            if batch and len(batch) + len(data) > BATCH:
-                self._send(batch)
-                batch = b""
-            batch += data
-        self._send(batch)
+            text = queue.popleft()
+            size = len(text) if text.isascii() else len(self._encoded(text))
+            if size > room:
+                self._send(self._encoded("".join(batch)))
+                batch, room = [], BATCH
+            batch.append(text)
+            room -= size
+        self._send(self._encoded("".join(batch)))
         if dropped := self._dropped - self._told:
             self._told += dropped
-            self._send(self.dropped_line(dropped).encode(self.encoding, "backslashreplace"))
+            self._send(self._encoded(self.dropped_line(dropped)))
+
+    def _encoded(self, text: str) -> bytes:
+        return text.encode(self.encoding, "backslashreplace")
 
     def _send(self, data: bytes) -> None:
         while data:
