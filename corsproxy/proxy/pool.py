@@ -44,6 +44,7 @@ class Pool:
         self, upstream: Upstream, resolver: Resolver | None = None, rand: Callable[[], float] = random.random
     ) -> None:
         self._upstream = upstream
+        self.ejections = 0  # how often an endpoint has been left out after failures
         self._loop = asyncio.get_running_loop()
         self._resolver = resolver or Resolver()
         self._members = [Member(endpoint) for endpoint in upstream.endpoints]
@@ -197,7 +198,9 @@ class Pool:
         """Learn from a failure; an endpoint that is ejected loses its idle connections, which are likely dead too."""
         if self._sole is not None:  # there is no other to turn to
             return
+        before = member.health.returns_at
         member.health.failed(self._loop.time(), connection)
+        self.ejections += member.health.returns_at != before
         self._balance.sort()
         if not member.health.well:
             for idle in [*member.idle]:

@@ -85,6 +85,12 @@ _FAMILIES: Final = (
         ("upstream",),
         "Requests that were sent again, since an idle connection had been closed by the upstream.",
     ),
+    Family(
+        "corsproxy_upstream_ejections_total",
+        Kind.COUNTER,
+        ("upstream",),
+        "Times that one of several endpoints was left out for a while, after failures in a row.",
+    ),
     Family("corsproxy_requests_in_flight", Kind.GAUGE, (), "Requests that have a head and no whole answer yet."),
     Family("corsproxy_client_connections", Kind.GAUGE, (), "Connections of clients that are open, idle ones included."),
     Family(

@@ -151,6 +151,7 @@ class Connection(Protocol):
 
 def standing(pools: Mapping[Upstream, Pool], clients: Collection[Connection], lane: str) -> Snapshot:
     """How things stand in this process."""
+    ejections = (((upstream.name,), [float(pool.ejections)]) for upstream, pool in pools.items())
     connections = ((upstream.name, pool.connections()) for upstream, pool in pools.items())
     return {
         "corsproxy_requests_in_flight": {(): [sum(client.busy for client in clients)]},
@@ -160,6 +161,7 @@ def standing(pools: Mapping[Upstream, Pool], clients: Collection[Connection], la
             for name, counts in connections
             for state, count in zip(("busy", "idle"), counts, strict=True)
         ),
+        "corsproxy_upstream_ejections_total": _added(ejections),
         "corsproxy_build_info": {(__version__, platform.python_version(), _compiled(), lane): [1]},
     }
 

@@ -142,6 +142,19 @@ async def test_an_endpoint_that_fails_is_passed_over(pool_of):
     assert got == [server.url] * 3
 
 
+async def test_ejections_are_counted(pool_of):
+    """Once when the third failure in a row ejects it, and not while it is out."""
+    async with upstreams(1) as (server,):
+        with refusing() as dead:
+            pool = pool_of(dead, server.url)
+            for _ in range(2):
+                await pool.acquire()
+            assert pool.ejections == 0
+            for _ in range(5):
+                await pool.acquire()
+    assert pool.ejections == 1
+
+
 async def test_an_acquire_tries_every_endpoint_whatever_others_take_meanwhile(pool_of):
     """Turns are shared; an acquire that waits for a dead endpoint must not be sent to it again."""
     async with upstreams(1) as (server,):
