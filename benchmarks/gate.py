@@ -62,7 +62,7 @@ def count(python: Path, environment: Mapping[str, str]) -> dict[str, float]:
         log = Path(folder, "log")
         with log.open("wb") as stream:
             process = subprocess.Popen(  # noqa: S603  # our own command
-                [*command, "--no-access-log"], cwd=ROOT, env={**environment, "PYTHONHASHSEED": "0"}, stdout=stream,
+                [*command, "--access-log", "off"], cwd=ROOT, env={**environment, "PYTHONHASHSEED": "0"}, stdout=stream,
                 stderr=subprocess.STDOUT,
             )  # fmt: skip
         try:

@@ -126,7 +126,7 @@ def _corsproxy(site: Site, python: Path, environment: Mapping[str, str]) -> Laun
     config = site.folder / "corsproxy.yaml"
     config.write_text(corsproxy_yaml(site), "utf-8")
     command = [str(python), "-m", "corsproxy", "serve", "-c", str(config)]
-    command += ["--access-log" if site.variation.access_log else "--no-access-log"]
+    command += ["--access-log", "text" if site.variation.access_log else "off"]
     if site.variation.workers > 1:
         command += ["--workers", str(site.variation.workers)]
     return Launch(command, environment)
