@@ -1,9 +1,10 @@
-"""The listener: aiohttp's server, parser, limits and keep-alive; everything that touches aiohttp's internals is here.
+"""The listener: aiohttp's server, limits and keep-alive; what touches aiohttp's internals is here and in ``parsing``.
 
 What aiohttp leaves to its applications is added: a time limit for the head, a limit of connections, its own errors
 answered in this proxy's words, flow control handed to whoever relays, and raw bytes after an upgrade.
 
-The file is longer than the others so that what an upgrade of aiohttp may break stands in one place.
+The file is longer than the others so that what an upgrade of aiohttp may break stands in few places;
+tests/proxy/test_listener_contract.py has a test for each.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpProcessingError, HttpRequestParser, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.streams import EMPTY_PAYLOAD
-from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _ErrInfo
+from aiohttp.web_protocol import ERROR, RequestHandler, _ErrInfo
 
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.http.fields import is_token
 from corsproxy.proxy.alarm import Alarm
 from corsproxy.proxy.arrival import NO_HEAD, Arrival, Flow, Leads, RawFlow, Written, read_head
-from corsproxy.proxy.framing_budget import FramingBudget
 from corsproxy.proxy.head_limits import HEAD_TOO_LATE, too_large, unfinished
 from corsproxy.proxy.occupancy import UNREAD, Occupancy
+from corsproxy.proxy.parsing import ParsingHandler
 from corsproxy.proxy.refusal import UNKNOWN_METHOD, Refused, own_answer
 from corsproxy.proxy.request import Client
 from corsproxy.proxy.sockets import peer_has_gone
@@ -34,22 +35,14 @@ from corsproxy.proxy.upstream import WRITE_BUFFER
 if TYPE_CHECKING:
     from corsproxy.config.load import Limits
 
-# Bytes of chunk framing and trailers that a request may have on top of what its content explains.  What aiohttp holds
-# back unparsed, while the upstream is slow, counts until it is parsed: one read of the loop, at most 256 KiB.
-_FRAMING: Final = 512 * 1024
-
 _PRESENCE_INTERVAL: Final = 1.0  # seconds between two looks at a client that is not read from
 
-_HEAD_END: Final = b"\r\n\r\n"
 
-
-class Downstream(RequestHandler):
+class Downstream(ParsingHandler):
     """A client's connection."""
 
     __slots__ = (
         "_arrival",
-        "_body",
-        "_budget",
         "_ended",
         "_flow",
         "_head_bytes",
@@ -60,7 +53,6 @@ class Downstream(RequestHandler):
         "_raw",
         "_recent",
         "_walk",
-        "_window",
         "client",
         "finishing",
         "refusal",
@@ -78,9 +70,6 @@ class Downstream(RequestHandler):
         self._walk = walk
         self._arrival: Arrival | None = None  # the request under way
         self._ended: asyncio.Future[bool] | None = None  # of the request that a handler of aiohttp's waits for
-        # What aiohttp's parser was given since the end of the last message, as far as its end may still be found in it;
-        # None: nobody knows where the parser stands.
-        self._window: bytes | None = b""
         self.client = Client(None, tls=False)
         self.refusal: OwnAnswer | None = None  # why every request on this connection is refused
         self.served = 0  # requests answered, after which another may come
@@ -92,8 +81,6 @@ class Downstream(RequestHandler):
         self._head_bytes = 0
         self._line_read = False  # whether the request line has come whole
         self._recent = b""  # what was read last before a request
-        self._body: StreamReader | None = None  # of the request under way, when it is chunked
-        self._budget = FramingBudget(_FRAMING)
         self._presence = Alarm(self._loop, _PRESENCE_INTERVAL, self._check_presence)
 
     @property
@@ -104,13 +91,11 @@ class Downstream(RequestHandler):
     @property
     def between_messages(self) -> bool:
         """Whether aiohttp has nothing to do and nothing unfinished, as far as is known, so that others may read."""
-        return self._window == b"" and not self.busy and not self.finishing and self._raw is None
+        return self.at_a_boundary and not self.busy and not self.finishing and self._raw is None
 
     def arrived(self, message: RawRequestMessage, payload: StreamReader) -> Arrival:
         """A request, refused at once where its head is larger than allowed: the parser limits single lines only."""
         arrival = Arrival(read_head(message), payload, self, keep_alive=not message.should_close)
-        if message.chunked and not payload.is_eof():
-            self._body, self._budget = payload, FramingBudget(_FRAMING)
         arrival.refusal = arrival.refusal or too_large(arrival.head, message.raw_headers, self._limits)
         return arrival
 
@@ -201,15 +186,7 @@ class Downstream(RequestHandler):
             return
         if not self.busy:
             self._recent = data
-        body, arrived = self._body, self._request_count
-        if body is None:
-            super().data_received(data)
-        else:
-            before = body.total_bytes
-            super().data_received(data)
-            self._weigh(body, len(data), body.total_bytes - before)
-        if self._window is not None:
-            self._locate(self._window + data, self._request_count - arrived)
+        self.parse(data)
         if self.busy:
             self._head_bytes, self._line_read = 0, False
             self._late_head.clear()
@@ -232,29 +209,11 @@ class Downstream(RequestHandler):
         if self._flow is not None:
             self._flow.resume()
 
-    def _locate(self, window: bytes, arrived: int) -> None:
-        """Note where aiohttp's parser stands, after that many messages have come out of it."""
-        end = window.find(_HEAD_END)
-        if end < 0 and not arrived:
-            self._window = window[1 - len(_HEAD_END) :]
-        elif end + len(_HEAD_END) == len(window) and arrived == 1 and self._messages[-1][1] is EMPTY_PAYLOAD:
-            self._window = b""
-        else:
-            self._window = None
-
     def _process_keepalive(self) -> None:
         """Close the connection if it has been idle for too long; aiohttp knows only the ordinary lane."""
         if self.busy:
             self.refresh()
         super()._process_keepalive()
-
-    def _weigh(self, body: StreamReader, received: int, content: int) -> None:
-        """Bound what a chunked body brings besides its content: extensions and trailers, which the parser skips."""
-        if body.is_eof():
-            self._body = None
-        elif not self._budget.spend(received, content):
-            body.set_exception(RequestPayloadError("the chunks are nearly all framing, or the trailers do not end"))
-            self._body = None
 
     def _too_large(self) -> OwnAnswer:
         """Why a head is refused before it is whole."""

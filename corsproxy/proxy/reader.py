@@ -15,12 +15,16 @@ import httptools
 from corsproxy.errors import ConnectionLost, MalformedResponse
 from corsproxy.http.fields import connection_options, is_field_value
 from corsproxy.proxy.framing import CHUNKED, NO_BODY, Framing, Kind, response_framing
-from corsproxy.proxy.framing_budget import FramingBudget
 from corsproxy.proxy.head_reader import read_plain_response
 from corsproxy.proxy.received import Field, ResponseHead, received_line
 
 MAX_HEAD: Final = 256 * 1024  # bytes; Chromium itself gives up between 255 and 300 KB
 _MAX_INTERIM: Final = 32  # 1xx heads before the answer; more is a flood
+
+# Bytes of a chunked body that are neither content nor its shortest framing: extensions, zeros before a size, trailers.
+# llhttp takes them without end, though "a recipient ... ought to limit the total length of chunk extensions"
+# (https://www.rfc-editor.org/rfc/rfc9112#section-7.1.1).
+_MAX_PADDING: Final = 16 * 1024
 
 
 class Sink(Protocol):
@@ -58,9 +62,9 @@ class ResponseReader:
 
     __slots__ = (
         "_buffer",
-        "_chunks",
         "_interims",
         "_method",
+        "_parser",
         "_remaining",
         "_sink",
         "_state",
@@ -76,7 +80,7 @@ class ResponseReader:
         self._buffer = b""
         self._interims = 0
         self._remaining = 0
-        self._chunks: tuple[_MessageParser, FramingBudget] | None = None
+        self._parser: _MessageParser | None = None  # of a chunked body
         self.reusable = False  # whether the connection may serve another request; known when done
 
     @property
@@ -160,7 +164,7 @@ class ResponseReader:
         if framing is NO_BODY or framing == (Kind.LENGTH, 0):
             self._finish(())
         elif framing is CHUNKED and parser is not None:
-            self._state, self._chunks = _State.CHUNKED, (parser, FramingBudget(MAX_HEAD))
+            self._state, self._parser = _State.CHUNKED, parser
         elif framing.kind is Kind.LENGTH:
             self._state, self._remaining = _State.LENGTH, framing.length
         else:
@@ -186,22 +190,22 @@ class ResponseReader:
         self._finish(())
 
     def _feed_chunked(self, data: bytes) -> None:
-        if self._chunks is None:  # pragma: no cover  # the state says that there are
+        parser = self._parser
+        if parser is None:  # pragma: no cover  # the state says that there is one
             raise AssertionError
-        parser, budget = self._chunks
+        parser.padding += len(data)
         parser.feed(data)
-        pieces = parser.take_pieces()
-        for piece in pieces:
+        for piece in parser.take_pieces():
             self._sink.body(piece)
-        if not budget.spend(len(data), sum(map(len, pieces))):
-            raise MalformedResponse("its chunks are nearly all framing, or its trailers do not end")
+        if parser.padding > _MAX_PADDING and not parser.overrun:
+            raise MalformedResponse(f"its chunks and trailers hold more than {_MAX_PADDING} bytes besides the content")
         if parser.complete:
             self.reusable = self.reusable and not parser.overrun
             self._finish(parser.trailers)
 
     def _finish(self, trailers: Sequence[Field]) -> None:
         self._state = _State.DONE
-        self._chunks = None
+        self._parser = None
         self._sink.end(trailers)
 
 
@@ -221,6 +225,8 @@ class _MessageParser:
         self._reason = b""
         self._fields: list[Field] = []
         self._pieces: list[bytes] = []
+        self._chunk = 0  # bytes of content in the present chunk
+        self.padding = 0  # what is fed is added here, and what is content or its shortest framing is taken off
         self.complete = False
         self.overrun = False
         self._parser: Any = httptools.HttpResponseParser(self)
@@ -276,6 +282,12 @@ class _MessageParser:
     def on_body(self, piece: bytes) -> None:
         if not self.complete:
             self._pieces.append(piece)
+            self._chunk += len(piece)
+            self.padding -= len(piece)
+
+    def on_chunk_complete(self) -> None:
+        self.padding -= len(b"%x\r\n\r\n" % self._chunk)
+        self._chunk = 0
 
     def on_message_complete(self) -> None:
         self.complete = True
