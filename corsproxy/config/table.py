@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from corsproxy.cors.policy import Policy
 from corsproxy.http.cookies import CookieRewrite
-from corsproxy.http.fields import HOP_BY_HOP, FieldEdits
+from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM, FieldEdits
 from corsproxy.http.forwarded import Forwarding
 from corsproxy.http.location import LocationRewrite
 
@@ -111,7 +111,7 @@ class Rule:
 
 def _response_drops(rule: Rule) -> frozenset[bytes]:
     """What ends at this hop, what the rule edits, and what the policy writes anew."""
-    drops = HOP_BY_HOP | rule.response_edits.removed
+    drops = HOP_BY_HOP | SPEAKS_FOR_THE_UPSTREAM | rule.response_edits.removed
     if rule.policy is None:
         return drops
     if rule.policy.spec.cross_origin_resource_policy is not None:

@@ -43,6 +43,12 @@ HOP_BY_HOP = frozenset(
     }
 )
 
+# Alt-Svc names other places where the server of this very connection is to be had
+# (https://www.rfc-editor.org/rfc/rfc7838#section-2): true of the upstream, and it would lead browsers around the proxy.
+# What the upstream says about the origin as such (Strict-Transport-Security, Clear-Site-Data, NEL, Report-To) passes:
+# those are its application's words, and to take them away would weaken it.  A rule may remove them, or set its own.
+SPEAKS_FOR_THE_UPSTREAM = frozenset({b"alt-svc"})
+
 # Fields that a Connection header cannot take away.  "A sender MUST NOT send a connection option corresponding to a
 # field that is intended for all recipients of the content" (RFC 9110, section 7.6.1), and proxies that obeyed such
 # options let a client delete what a hop before or after it relied on (CVE-2021-32813, CVE-2024-45410).

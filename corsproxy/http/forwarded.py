@@ -40,7 +40,7 @@ _FORWARDED_FIELDS = frozenset(
 )
 
 # CGI and WSGI cannot tell X_Forwarded_For from X-Forwarded-For: all that is no letter and no digit becomes "_" there.
-_FOLD = bytes(byte if byte in (string.ascii_letters + string.digits).encode() else ord("-") for byte in range(256))
+FOLD = bytes(byte if byte in (string.ascii_letters + string.digits).encode() else ord("-") for byte in range(256))
 
 _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}  # Traefik says "wss" of WebSockets
 _PEERS_REMEMBERED = 4096
@@ -65,7 +65,7 @@ def is_forwarded_field(name_lower: bytes) -> bool:
     """
     if not name_lower.startswith((b"x", b"f")):
         return False
-    folded = name_lower.translate(_FOLD)
+    folded = name_lower.translate(FOLD)
     return folded.startswith(b"x-forwarded-") or folded in _FORWARDED_FIELDS
 
 
@@ -220,7 +220,7 @@ def _continued(known: _Peer, scheme: bytes, host: bytes, received: Sequence[tupl
             continue
         if lower in written:
             written[lower].append(value)
-        elif lower == lower.translate(_FOLD):  # no look-alike: those the trusted proxy may have let through unread
+        elif lower == lower.translate(FOLD):  # no look-alike: those the trusted proxy may have let through unread
             others.append(_line(name, value))
     hops = (*list_members(written[b"x-forwarded-for"]), known.address)
     proto = _believed_proto(written[b"x-forwarded-proto"]) or scheme

@@ -7,6 +7,7 @@ that every refusal after them carries the CORS lines which let an allowed page r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
 # They would reflect cookies and credentials to the page.
 _REFUSED_METHODS = frozenset({b"TRACE", b"TRACK"})
+_LONGEST_COUNT = 9  # digits of Max-Forwards
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 
@@ -168,18 +170,34 @@ def _same_origin(table: RuleTable, arrived: Arrived) -> bool:
 
 def _refusal(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived) -> Answer | None:
     """The proxy's own answer where there is one to give, or None when the request goes on."""
-    policy, outcome, head = rule.policy, decision.outcome, arrived.head
+    policy, outcome = rule.policy, decision.outcome
     if policy is not None and outcome is Outcome.PREFLIGHT_ALLOWED:
         return Answer(OwnAnswer(policy.preflight_status, ""), decision, rule)
     if policy is not None and outcome.denied and (outcome is not Outcome.DENIED_ORIGIN or _rejects(policy, arrived)):
         return Answer(OwnAnswer(403, denial(decision, rule)), decision, rule)
+    return _end_here(table, rule, decision, arrived.head)
+
+
+def _end_here(table: RuleTable, rule: Rule, decision: Decision, head: RequestHead) -> Answer | None:
+    """The answer to a request that no policy keeps back, and that goes no further all the same."""
     if head.version not in {b"1.0", b"1.1"}:
         return Answer(OwnAnswer(505, "this proxy speaks HTTP/1.1"), decision, rule, closes=True)
     if head.method in _REFUSED_METHODS:
         return Answer(OwnAnswer(405, f"{head.method.decode()} is not forwarded", _ALLOW), decision, rule)
+    if head.method == b"OPTIONS" and _last_hop(head.fields.all(b"max-forwards")):
+        return Answer(OwnAnswer(204, "", _ALLOW), decision, rule)
     if (via := head.fields.all(b"via")) and table.forwarding.loops(via):
         return Answer(OwnAnswer(508, "the request came back to this proxy; an upstream points at it"), decision, rule)
     return None
+
+
+def _last_hop(max_forwards: Sequence[bytes]) -> bool:
+    """Whether an OPTIONS request ends here (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.2)."""
+    if not max_forwards:
+        return False
+    if len(max_forwards) > 1 or not max_forwards[0].isdigit() or len(max_forwards[0]) > _LONGEST_COUNT:
+        raise MalformedRequest(400, "an invalid max-forwards")
+    return int(max_forwards[0]) == 0
 
 
 def _rejects(policy: Policy, arrived: Arrived) -> bool:
@@ -200,7 +218,7 @@ def _forward(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived)
         return Answer(OwnAnswer(413, too_large, limit="max_request_body"), decision, rule, closes=True)
     expects_continue = _expects_continue(head)
     upgrade = fields.upgrade() if head.version == b"1.1" and head.method == b"GET" else b""
-    lines = request_lines(table.forwarding, rule, decision, arrived.client, arrived.authority, fields, head.version)
+    lines = request_lines(table.forwarding, rule, decision, arrived.client, arrived.authority, head)
     return Forward(
         rule,
         decision,

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from corsproxy.http.fields import HOP_BY_HOP
+from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM
 
 Field = tuple[bytes, bytes]
 
 REWRITTEN: Final = frozenset({b"content-location", b"link", b"location", b"refresh", b"set-cookie"})
 
 # Lines that end here, or that the policy may write in the upstream's place.
-_JUDGED: Final = HOP_BY_HOP | {b"cross-origin-resource-policy", b"timing-allow-origin", b"vary"}
+_JUDGED: Final = (
+    HOP_BY_HOP | SPEAKS_FOR_THE_UPSTREAM | {b"cross-origin-resource-policy", b"timing-allow-origin", b"vary"}
+)
 
 
 class ReceivedLine(NamedTuple):

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from corsproxy.http.fields import HOP_BY_HOP, connection_options, list_members
-from corsproxy.http.forwarded import is_forwarded_field
+from corsproxy.http.forwarded import FOLD, is_forwarded_field
 
 Field = tuple[bytes, bytes]
 
@@ -31,10 +31,11 @@ _READ_NAMES = frozenset({b"connection", b"expect", b"host", b"te", b"transfer-en
 _READ_AND_PASSED_NAMES = frozenset(
     {
         b"accept", b"access-control-request-headers", b"access-control-request-method",
-        b"access-control-request-private-network", b"content-length", b"origin", b"sec-fetch-site", b"traceparent",
-        b"via",
+        b"access-control-request-private-network", b"content-length", b"max-forwards", b"origin", b"sec-fetch-site",
+        b"traceparent", b"via",
     }
 )  # fmt: skip
+_JUDGED_NAMES = HOP_BY_HOP | _READ_NAMES | _READ_AND_PASSED_NAMES
 
 
 @lru_cache(maxsize=4096)  # the same few names come with every request
@@ -47,6 +48,8 @@ def _use(written: bytes) -> tuple[bytes, int]:
         return name, _READ
     if is_forwarded_field(name):
         return name, _FORWARDED
+    if (folded := name.translate(FOLD)) != name and folded in _JUDGED_NAMES:
+        return name, _DROP  # content_length: what this proxy has judged, told once more to a server that folds names
     return name, _DROP if name in HOP_BY_HOP else _PASS
 
 

@@ -7,12 +7,14 @@ can remove or precede them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import Decision
-from corsproxy.http.forwarded import Forwarding
+from corsproxy.http.forwarded import FOLD, Forwarding
 from corsproxy.http.referer import with_origin
 from corsproxy.proxy.framing import Framing, Kind
-from corsproxy.proxy.request import Client, Fields, Line
+from corsproxy.proxy.request import Client, Line, RequestHead, header_line
 
 TELLING_THE_PAGE = frozenset({b"origin", b"referer", b"sec-fetch-site"})
 
@@ -23,17 +25,23 @@ def request_lines(
     decision: Decision,
     client: Client,
     authority: bytes,
-    fields: Fields,
-    version: bytes,
+    head: RequestHead,
 ) -> bytes:
     """Every end-to-end line but Host, then X-Forwarded-*, Via and the rule's own."""
-    dropped = fields.nominated() | rule.request_edits.removed
+    fields, edited = head.fields, rule.request_edits.removed
+    dropped = fields.nominated() | edited
     own_origin = origin_in_place(rule, decision)
+    passed: Sequence[Line] = fields.passed
+    if edited:
+        # X_Api_Key where the rule sets X-Api-Key: servers that fold names would take the client's word for the rule's.
+        passed = [line for line in passed if line.name.translate(FOLD) not in edited]
+    if head.method == b"OPTIONS" and fields.all(b"max-forwards"):
+        passed = [_counted_down(line) for line in passed]
     if dropped or own_origin is not None:
-        lines = [_as_told(line, own_origin) for line in fields.passed if line.name not in dropped]
+        lines = [_as_told(line, own_origin) for line in passed if line.name not in dropped]
     else:
-        lines = [line.whole for line in fields.passed]
-    own = forwarding.lines(client.peer, client.tls, authority, fields.forwarded, version)
+        lines = [line.whole for line in passed]
+    own = forwarding.lines(client.peer, client.tls, authority, fields.forwarded, head.version)
     lines.append(_without(rule.request_edits.removed, own) if rule.request_edits.removed else own)
     lines.append(rule.request_edits.lines)
     return b"".join(lines)
@@ -53,6 +61,11 @@ def retold(own_origin: bytes, name: bytes, value: bytes) -> bytes | None:
     if not own_origin or name == b"sec-fetch-site":
         return None
     return own_origin if name == b"origin" else with_origin(value, own_origin)
+
+
+def _counted_down(line: Line) -> Line:
+    """Max-Forwards, less this hop (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.2); every other line as it is."""
+    return header_line(line.written, b"%d" % (int(line.value) - 1)) if line.name == b"max-forwards" else line
 
 
 def _as_told(line: Line, own_origin: bytes | None) -> bytes:

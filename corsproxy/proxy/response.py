@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import Decision
-from corsproxy.http.fields import HOP_BY_HOP, connection_options, merge_vary
+from corsproxy.http.fields import connection_options, merge_vary
 from corsproxy.http.references import rewrite_link, rewrite_refresh
 from corsproxy.proxy.framing import Framing, Kind
 from corsproxy.proxy.plan import Forward
@@ -90,7 +90,7 @@ def connection_lines(delivered: Delivery) -> bytes:
 def interim_head(forward: Forward, head: ResponseHead) -> bytes:
     """A 1xx response, passed on (https://www.rfc-editor.org/rfc/rfc9110#section-15.2)."""
     rule, authority = forward.rule, forward.authority
-    dropped = HOP_BY_HOP | connection_options(head.all(b"connection"))
+    dropped = _dropped(rule, head)
     lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
     lines += [
         _value_rewritten(rule, authority, line)
