@@ -181,7 +181,7 @@ class Leads(Protocol):
 def read_head(message: RawRequestMessage, method: bytes | None = None) -> RequestHead:
     """The head that aiohttp's parser read, byte for byte; ``method`` is the true one where the parser saw another."""
     version = b"%d.%d" % (message.version.major, message.version.minor)
-    target = message.path.encode("utf-8", "surrogateescape")
+    target = (message.path or "").encode("utf-8", "surrogateescape")  # a CONNECT may come without any
     return RequestHead(method or message.method.encode(), target, version, Fields(message.raw_headers))
 
 

@@ -243,6 +243,15 @@ async def test_two_origins_are_granted_nothing(second, first):
     assert (denied.status, denied.cors) == (403, [])
 
 
+async def test_connect_without_a_target_is_no_crash():
+    """What scripts/fuzz found: for aiohttp's parser such a request has no path at all."""
+    async with between(answering(OK)) as (upstream, proxy):
+        client = await proxy.send(b"CONNECT \r\n\r\n")
+        assert (await client.response()).status in {400, 405}
+        await client.until_ended()
+    assert upstream.connections == []
+
+
 H2C = [
     [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"],
     [b"Connection: Upgrade", b"Upgrade: h2c, websocket"],
