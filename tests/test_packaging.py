@@ -25,7 +25,10 @@ from tests.test_house import imports, modules
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCKS = ("build", "runtime", "test")
-PROGRAMS = (".ci/run", "scripts/demo", "scripts/lock", "scripts/test", "scripts/test-image")
+PROGRAMS = (
+    ".ci/run", "scripts/audit", "scripts/demo", "scripts/fuzz", "scripts/lock", "scripts/sbom", "scripts/soak",
+    "scripts/test", "scripts/test-image",
+)  # fmt: skip
 
 # Written so that this file does not match itself.
 BOUND_TO_A_MACHINE = re.compile(
