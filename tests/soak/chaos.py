@@ -35,6 +35,7 @@ TIMEOUTS: Final = {"connect": 0.5, "response": 0.3, "idle": 0.3}
 TROUBLES: Final = ("reset", "close", "restart", "stall", "die in answers", "none")
 EVERY: Final = 40  # exchanges between two troubles
 WORKERS: Final = 16
+_LEAVING: Final = 0.05  # of the clients go before their answer comes
 _SIZES: Final = (0, 1, 100, 5_000, 70_000)
 
 
@@ -156,6 +157,10 @@ class Storm:
         method = b"GET" if body is None else b"POST"
         try:
             await client.send(request(method + b" " + target, ORIGIN, body=body))
+            if self._chance.random() < _LEAVING:
+                self.outcomes["left"] += 1
+                client.reset()
+                return False
             response = await client.response()
         except TransferError:
             self.outcomes["broken"] += 1

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.rig import ClientWire, RawUpstream, ServerWire, answer, config, request
+from tests.e2e.rig import ClientWire, RawUpstream, Request, ServerWire, answer, config, request
 
 MEBI: Final = 1024 * 1024
 KIBI: Final = 1024
@@ -24,13 +26,20 @@ HANDSHAKE: Final = (
 SWITCH: Final = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
+async def next_request(wire: ServerWire) -> Request:
+    """The next request, however long it takes: the patience of tests is too short for a crowd."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            return await wire.request()
+
+
 async def serve(wire: ServerWire) -> None:
     """A small answer, a switch, or a large body, as the target says."""
     while True:
-        received = await wire.request()
+        received = await next_request(wire)
         if received.target == b"/ws":
             await wire.send(SWITCH)
-            await wire.until_ended()
+            await next_request(wire)  # there is none
         elif received.target == b"/large":
             wire._transport.set_write_buffer_limits(high=KIBI)
             await wire.send(answer(b"200 OK", b"Content-Length: %d" % LARGE))
@@ -136,6 +145,7 @@ async def _alone(path: str, kind: str, count: int, opens: Any) -> None:
                 line = process.stdout.readline()
                 assert line, "the proxy ended"
                 port = int(line.rpartition(":")[2].split("/")[0]) if "://127.0.0.1:" in line else 0
+            threading.Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop the proxy
             proxy = Proxy(process, port)
             for _ in range(50):  # what is loaded late is loaded
                 (await idle(proxy)).close()
