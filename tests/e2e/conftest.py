@@ -14,9 +14,11 @@ LANES = {"fast": FastDownstream, "ordinary": Downstream}
 
 # What could tell one lane from the other on the wire; these run on both, all others on the lane that `serve` uses.
 WIRE = {
-    *("test_bodies", "test_broken_transfers", "test_connection_reuse", "test_cors_on_the_wire", "test_disconnect"),
-    *("test_drain", "test_exchange_records", "test_forwarded", "test_forwarding", "test_limits", "test_own_answers"),
-    *("test_every_limit", "test_preflights", "test_streaming", "test_upstream_faults"),
+    *("test_bodies", "test_broken_transfers", "test_bug_classes", "test_connection_reuse", "test_conversations"),
+    *("test_cors_on_the_wire", "test_cut_answers", "test_disconnect", "test_drain", "test_every_limit"),
+    *("test_exchange_records", "test_forwarded", "test_forwarding", "test_framing_attacks", "test_http_1_0"),
+    *("test_interim_answers", "test_limits", "test_mutations", "test_obfuscations", "test_own_answers"),
+    *("test_preflights", "test_streaming", "test_upgrade", "test_upstream_faults", "test_websocket"),
 }
 
 

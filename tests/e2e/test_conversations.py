@@ -13,9 +13,10 @@ import itertools
 from collections.abc import Coroutine
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.conftest import LOOPS, PRODUCTION
 from tests.e2e.rig import (
@@ -285,8 +286,6 @@ class Upstream(Conversation):
         self.run(step())
 
 
-LENGTH = settings(stateful_step_count=15, max_examples=25)
-TestClients = Clients.TestCase
-TestClients.settings = LENGTH
-TestUpstream = Upstream.TestCase
-TestUpstream.settings = LENGTH
+@pytest.mark.parametrize("machine", [Clients, Upstream])
+def test_conversation(machine):
+    run_state_machine_as_test(machine, settings=settings(stateful_step_count=15, max_examples=25, deadline=None))

@@ -377,6 +377,27 @@ async def test_padding_of_20_kb_is_refused_wherever_it_stands(body, at_once):
             assert not wire.received.endswith(b"0\r\n\r\n")
 
 
+@pytest.mark.parametrize("body", PADDED.values(), ids=PADDED.keys())
+async def test_padding_is_refused_behind_plain_requests_too(body):
+    """Those may have taken another way than the parser's, which must not forget its bounds."""
+
+    async def script(wire):
+        while True:
+            await wire.request()
+            await wire.send(OK)
+
+    async with between(script) as (upstream, proxy):
+        client = await proxy.connect()
+        for _ in range(2):
+            assert (await client.ask(b"GET /x")).status == 200
+        await client.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+        assert (await client.response()).status == 400
+        await client.until_ended()
+        for wire in upstream.connections:
+            await wire.until_ended()
+            assert not wire.received.endswith(b"0\r\n\r\n")
+
+
 async def test_honest_chunks_of_every_size_pass():
     """The other side of that limit: neither tiny chunks nor short extensions are padding."""
     tiny = chunked(*(b"%c" % (byte % 256) for byte in range(10_000)))

@@ -27,10 +27,12 @@ from corsproxy.http.target import forward_path, parse_host, parse_target
 from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.arrival import read_head
 from corsproxy.proxy.framing import Framing
+from corsproxy.proxy.head_reader import read_plain_request, read_plain_response
 from corsproxy.proxy.plan import Answer, Forward, plan
-from corsproxy.proxy.reader import ResponseReader
-from corsproxy.proxy.request import Client
-from corsproxy.proxy.response import Field, ResponseHead, delivery, interim_head, response_head
+from corsproxy.proxy.reader import ResponseReader, _MessageParser
+from corsproxy.proxy.received import Field, ResponseHead
+from corsproxy.proxy.request import Client, RequestHead
+from corsproxy.proxy.response import delivery, interim_head, response_head
 
 TABLE: Final = load_config(
     """
@@ -121,14 +123,19 @@ def target(data: bytes) -> None:
 
 def request(data: bytes) -> None:
     """A request head, by the listener's own parser, through the plan: an answer, or one canonical head."""
+    plain = read_plain_request(data, 2**16, 2**14)
     loop = asyncio.new_event_loop()
     try:
         parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16, max_line_size=2**16, max_field_size=2**16)
         messages, _, _ = parser.feed_data(data)
     except HttpProcessingError:
+        assert plain is None
         return
     finally:
         loop.close()
+    if plain is not None:
+        [(message, _)] = messages
+        _assert_read_alike(plain.head, read_head(message))
     for message, _ in messages:
         head = read_head(message)
         planned = plan(TABLE, head, CLIENT)
@@ -143,6 +150,14 @@ def request(data: bytes) -> None:
         assert lower.count(b"\r\nhost: ") == 1
         assert lower.count(b"\r\ncontent-length:") + lower.count(b"\r\ntransfer-encoding:") <= 1
         assert b"access-control-allow-" not in planned.decision.lines.lower() or head.fields.all(b"origin")
+
+
+def _assert_read_alike(fast: RequestHead, ordinary: RequestHead) -> None:
+    """Both lanes see the same request."""
+    assert fast[:3] == ordinary[:3]
+    assert fast.fields.passed == ordinary.fields.passed
+    assert fast.fields.forwarded == ordinary.fields.forwarded
+    assert fast.fields.nominated() == ordinary.fields.nominated()
 
 
 class _Wire:
@@ -161,7 +176,7 @@ class _Wire:
     def head(self, head: ResponseHead, framing: Framing) -> None:
         self.heads += 1
         self.framing = framing
-        written = response_head(self.forward, head, delivery(framing, version=b"1.1", closes=False), DATE)
+        written = response_head(self.forward, head, delivery(framing, version=b"1.1", closes=False), lambda: DATE)
         assert HEAD.fullmatch(written), written
         grants = re.findall(rb"(?mi)^access-control-allow-origin: (.*)\r$", written)
         assert grants == [b"https://app.example.com"], grants
@@ -212,6 +227,10 @@ def _read(data: bytes, size: int) -> tuple[str, bytes, int]:
 
 def response(data: bytes) -> None:
     """An upstream's bytes are one whole answer or an error, the same in whatever pieces they come."""
+    head = data[: data.find(b"\r\n\r\n") + 4]
+    if (plain := read_plain_response(head)) is not None:
+        parsed = _MessageParser(head).head
+        assert (plain.status, plain.reason, plain.lines) == (parsed.status, parsed.reason, parsed.lines)
     at_once = _read(data, max(1, len(data)))
     bytewise = _read(data, 1)
     assert at_once[2] == bytewise[2]

@@ -127,7 +127,7 @@ class Storm:
         self.outcomes: Counter[str] = Counter()
         self._upstream = upstream
         self._proxy = proxy
-        self._chance = random.Random(seed)  # noqa: S311 - chaos that can be repeated
+        self._chance = random.Random(seed)  # chaos that can be repeated
         self._begun = 0
 
     async def rage(self, exchanges: int) -> None:
