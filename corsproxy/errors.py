@@ -5,6 +5,7 @@
     ├── InvalidPolicy          a policy that may not be compiled, with every reason
     ├── InvalidConfig          a configuration that may not run, with every problem
     ├── UnusableCertificate    a certificate, a key or an authority's file cannot be loaded
+    ├── MalformedPreamble      a connection does not begin with the PROXY protocol
     ├── MalformedRequest       a client's request head that cannot be forwarded safely
     └── UpstreamError          the upstream leg failed; carries the status that says so
         ├── ConnectFailed      502  nothing was sent
@@ -90,6 +91,10 @@ class InvalidConfig(CorsproxyError, ValueError):
 
 class UnusableCertificate(CorsproxyError):
     """A certificate, a key or the file of an authority cannot be loaded; the message names it."""
+
+
+class MalformedPreamble(CorsproxyError):
+    """What a connection begins with is no preamble of the PROXY protocol."""
 
 
 class MalformedRequest(CorsproxyError):

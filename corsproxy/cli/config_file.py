@@ -6,17 +6,16 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from corsproxy.errors import InvalidConfig, Problem
-
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
+    from corsproxy.server.config_file import ConfigFile
 
 STANDARD_INPUT = "-"
+STANDARD_INPUT_NAME = "standard input"  # in problems
 
 
 def file_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -38,22 +37,17 @@ def read_config(file: str) -> Compiled:
 
     Raises InvalidConfig for a file that cannot be read, too.
     """
-    from corsproxy.config.load import load_config  # noqa: PLC0415  # --help does not need it
+    source, content = config_source(file)
+    return source.compile(content)
+
+
+def config_source(file: str) -> tuple[ConfigFile, bytes]:
+    """Where a configuration can be read again, and what it holds now; raises InvalidConfig when it cannot be read."""
+    from corsproxy.server.config_file import ConfigFile  # noqa: PLC0415  # --help does not need it
 
     # A name of its own for each process: two proxies in a row must not take each other for a loop.
-    return load_config(_read(file), _name(file), os.environ, pseudonym=f"corsproxy-{secrets.token_hex(4)}")
-
-
-def _name(file: str) -> str:
-    return "standard input" if file == STANDARD_INPUT else file
-
-
-def _read(file: str) -> str:
-    try:
-        content = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
-        return content.decode("utf-8")
-    except OSError as error:
-        message = f"the file cannot be read ({error.strerror}); name a readable one"
-    except UnicodeDecodeError as error:
-        message = f"byte {error.start} of the file is not UTF-8; save it as UTF-8"
-    raise InvalidConfig((Problem(_name(file), 0, 0, message),))
+    pseudonym = f"corsproxy-{secrets.token_hex(4)}"
+    if file == STANDARD_INPUT:
+        return ConfigFile(STANDARD_INPUT_NAME, dict(os.environ), pseudonym), sys.stdin.buffer.read()
+    source = ConfigFile(file, dict(os.environ), pseudonym)
+    return source, source.read()

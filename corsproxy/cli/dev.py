@@ -6,6 +6,7 @@ import re
 import secrets
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ from corsproxy.errors import InvalidConfig, InvalidOrigin, Problem
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
-    from corsproxy.server.process import Server
+    from corsproxy.server.listening import Listening
 
 # Every loopback origin, and nothing else: a page from the internet must not reach the API through a developer's proxy.
 LOOPBACK_ORIGINS = tuple(
@@ -117,8 +118,8 @@ def _serve(
     compiled = _compiled(dev_config(url, origins, listen, certificate, names))
     printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), advise=_advise, comment=Commentator())
 
-    def say_started(server: Server) -> None:
-        printer.say(f"{_address(server, listen)}  ->  {url}")
+    def say_started(listening: Listening) -> None:
+        printer.say(f"{_address(listening, listen)}  ->  {url}")
         pages = ", ".join(origins) or "any loopback origin"
         printer.say(f"pages of {pages} may use it; Ctrl-C ends it")
         for line in local_network_access(origins, listen):
@@ -126,7 +127,7 @@ def _serve(
         if certificate and certificate.authority:
             printer.say(f"the browser has to trust the local authority {certificate.authority}, once")
 
-    serve_compiled(compiled, printer, say_started)
+    serve_compiled(compiled, partial(nullcontext, printer), say_started)
 
 
 def _certificate(
@@ -249,7 +250,7 @@ def _is_of_this_machine(origin: str) -> bool:
     return is_loopback(re.sub(r":[0-9]+$", "", host))
 
 
-def _address(server: Server, listen: str) -> str:
+def _address(listening: Listening, listen: str) -> str:
     """Where it listens, by the name that was given."""
-    name = server.names[0]
+    name = listening.names[0]
     return name.replace("127.0.0.1", "localhost", 1) if _loopback_host(listen) == "localhost" else name

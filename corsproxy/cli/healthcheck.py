@@ -46,9 +46,11 @@ def healthcheck(source: Source, timeout: float) -> None:
     Where they listen is read as `corsproxy serve` reads it, from the same file, flags or variables.
     """
     compiled = source.read()
-    listen, method, path = (
-        (compiled.admin, "GET", "/readyz") if compiled.admin is not None else (compiled.listen[0], "OPTIONS", "*")
-    )
+    asked = next(filter(_can_be_asked, filter(None, (compiled.admin, *compiled.listen))), None)
+    if asked is None:
+        click.echo("no listener can be asked from here; set admin to an address of this machine", err=True)
+        raise SystemExit(1)
+    listen, method, path = (asked, "GET", "/readyz") if asked is compiled.admin else (asked, "OPTIONS", "*")
     try:
         status = _ask(listen, method, path, timeout)
     except (OSError, HTTPException) as error:
@@ -58,6 +60,11 @@ def healthcheck(source: Source, timeout: float) -> None:
         click.echo(f"the proxy is not ready ({status})", err=True)
         raise SystemExit(1)
     click.echo("ready")
+
+
+def _can_be_asked(listen: Listen) -> bool:
+    """Not where the address is a unit's affair, or a balancer's word or a certificate would have to be shown."""
+    return not (listen.passed or listen.proxy_protocol or listen.tls_client_ca)
 
 
 def _ask(listen: Listen, method: str, path: str, timeout: float) -> int:

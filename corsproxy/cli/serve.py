@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import errno
-import os
+import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from corsproxy.cli.exchange_lines import ExchangePrinter
+from corsproxy.cli.config_file import STANDARD_INPUT_NAME, config_source
+from corsproxy.cli.observing import log_to_stdout, observed, wanted_spans
+from corsproxy.cli.options import Duration, WorkerCount
 from corsproxy.cli.source import Source, source_options
 from corsproxy.cli.style import print_warnings, wants_colour
-from corsproxy.server.access_log import JsonLog, Sample
-from corsproxy.server.log_writer import LogWriter
-from corsproxy.server.run import run
+from corsproxy.server.ending import Patience
+from corsproxy.server.run import Observing, Plan, run
+from corsproxy.server.watch import Watch, is_mounted_alone
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
-    from corsproxy.proxy.exchange import Exchange, Observer
-    from corsproxy.server.process import Server
+    from corsproxy.server.listening import Listening
 
 _REMEDIES = {
     errno.EADDRINUSE: "stop what listens there, or choose another address",
@@ -29,9 +30,58 @@ _REMEDIES = {
     errno.EACCES: "choose an address that this user may listen on",
 }
 
+_MOUNTED_ALONE = (
+    "the file is mounted by itself (a Kubernetes subPath, or a single file given to a container), so that one in its"
+    " place is never seen here; mount its folder"
+)
+
 
 @click.command()
 @source_options
+@click.option(
+    "--workers",
+    type=WorkerCount(),
+    envvar="CORSPROXY_WORKERS",
+    show_envvar=True,
+    default="1",
+    show_default=True,
+    help="Processes that serve, on the same sockets; auto: one for each core.",
+)
+@click.option(
+    "--worker-timeout",
+    type=Duration(zero=False),
+    envvar="CORSPROXY_WORKER_TIMEOUT",
+    show_envvar=True,
+    default="30s",
+    show_default=True,
+    help="Silence after which a worker that hangs is replaced; a single one is not watched.",
+)
+@click.option(
+    "--watch/--no-watch",
+    envvar="CORSPROXY_WATCH",
+    show_envvar=True,
+    default=True,
+    show_default=True,
+    help="Reload when the file, or a file of TLS that it names, has changed; SIGHUP reloads in any case.",
+)
+@click.option(
+    "--drain-delay",
+    type=Duration(),
+    envvar="CORSPROXY_DRAIN_DELAY",
+    show_envvar=True,
+    default="0s",
+    show_default=True,
+    help="After SIGTERM, how long to serve on while /readyz says 503.",
+)
+@click.option(
+    "--drain-timeout",
+    type=Duration(),
+    envvar="CORSPROXY_DRAIN_TIMEOUT",
+    show_envvar=True,
+    default="10s",
+    show_default=True,
+    help="After that, how long requests in flight may take.",
+)
 @click.option(
     "--access-log",
     "form",
@@ -53,99 +103,87 @@ _REMEDIES = {
     metavar="SHARE",
     help="How many of the exchanges are logged, from 0 to 1; errors and denials always are.",
 )
-def serve(source: Source, form: str, share: float) -> None:
+def serve(
+    source: Source,
+    workers: int,
+    worker_timeout: float,
+    watch: bool,
+    drain_delay: float,
+    drain_timeout: float,
+    form: str,
+    share: float,
+) -> None:
     """Serve the rule table of a configuration file, or one API by flags alone.
 
     Nothing starts when the configuration is invalid: every problem is printed with its line or its variable, and the
-    exit code is 1.  SIGTERM or SIGINT ends it after the requests in flight, at once when there are none.  Where neither
-    -c nor --upstream is given, /etc/corsproxy/config.yaml is read.
+    exit code is 1.  A file that becomes invalid later changes nothing either.  Where neither -c nor --upstream is
+    given, /etc/corsproxy/config.yaml is read.
+
+    SIGHUP reloads the file.  SIGTERM or SIGINT ends the proxy after the requests in flight, at once when there are
+    none; a second one ends it at once in any case.
 
     \b
         corsproxy serve -c config.yaml
+        corsproxy serve -c config.yaml --workers auto --drain-delay 5s
         CORSPROXY_CONFIG=/etc/corsproxy/config.yaml corsproxy serve --access-log json
         corsproxy serve --upstream http://127.0.0.1:8000 --allow-origin https://app.example.com
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
-    compiled = source.read()
+    compiled, watched = _read(source)
+    if watch and watched is not None and is_mounted_alone(source.file):
+        click.echo(f"{source.file}: warning: {_MOUNTED_ALONE}", err=True)
     print_warnings(compiled.warnings)
-    with log_to_stdout(form, share) as printer:
+    plan = Plan(
+        workers=workers,
+        hang_after=worker_timeout,
+        patience=Patience(drain_delay, drain_timeout),
+        watch=watched,
+        watching=watch,
+    )
 
-        def say_started(server: Server) -> None:
-            printer.say(f"listening on {', '.join(server.names)}")
-            if server.admin_names:
-                printer.say(f"admin on {', '.join(server.admin_names)}")
+    def say_started(listening: Listening) -> None:
+        with log_to_stdout(form) as log:
+            log.say(f"listening on {', '.join(listening.names)}")
+            if listening.admin_names:
+                log.say(f"admin on {', '.join(listening.admin_names)}")
 
-        with spans_as_well(printer) as observe:
-            serve_compiled(compiled, observe, say_started)
-
-
-@contextmanager
-def spans_as_well(observe: Observer) -> Iterator[Observer]:
-    """Whoever observes, and OpenTelemetry where its environment variables ask for it."""
-    if not wants_spans(os.environ):
-        yield observe
-        return
-    try:
-        from corsproxy.server.tracing import Spans  # noqa: PLC0415  # an extra, and slow to import
-    except ImportError:
-        click.echo("OTEL_* is set, and nothing is exported without: pip install 'corsproxy[otel]'", err=True)
-        yield observe
-        return
-    spans = Spans()
-
-    def both(exchange: Exchange) -> None:
-        observe(exchange)
-        spans(exchange)
-
-    try:
-        yield both
-    finally:
-        spans.close()
+    serve_compiled(compiled, partial(observed, form, share, wanted_spans()), say_started, plan)
 
 
-def wants_spans(environment: Mapping[str, str]) -> bool:
-    """Whether the standard variables of OpenTelemetry ask for traces by OTLP.
-
-    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/; without an exporter or an
-    endpoint nothing is wanted: not every process beside a collector has to be traced.
-    """
-    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return False
-    exporter = environment.get("OTEL_TRACES_EXPORTER", "")
-    if exporter:
-        return "otlp" in exporter.split(",")
-    return bool(environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+def _read(source: Source) -> tuple[Compiled, Watch | None]:
+    """The configuration, and what of it is reloaded: nothing where it cannot be read again."""
+    if not source.file:
+        return source.read(), None
+    file, content = config_source(source.file)
+    compiled = file.compile(content)
+    return compiled, None if file.file == STANDARD_INPUT_NAME else Watch(file, content, compiled)
 
 
-@contextmanager
-def log_to_stdout(form: str, share: float) -> Iterator[ExchangePrinter | JsonLog]:
-    """The access log, in the form that was asked for; what is left of it at the end is written, if somebody reads."""
-    sample = Sample(share) if form != "off" else None
-    writer = LogWriter(sys.stdout)
-    printer: ExchangePrinter | JsonLog
-    if form == "json":
-        printer = JsonLog(writer, sample)
-        writer.dropped_line = printer.dropped
-    else:
-        printer = ExchangePrinter(writer, colour=wants_colour(sys.stdout), sample=sample)
-    try:
-        yield printer
-    finally:
-        writer.close()
-
-
-def serve_compiled(compiled: Compiled, observe: Observer, started: Callable[[Server], None]) -> None:
+def serve_compiled(
+    compiled: Compiled, observing: Observing, started: Callable[[Listening], None], plan: Plan | None = None
+) -> None:
     """Run until a signal; says why and exits with 1 when an address cannot be listened on."""
 
-    def say(server: Server) -> None:
-        started(server)
+    def say(listening: Listening) -> None:
+        started(listening)
         _warn_of_unverified(compiled)
 
+    _log_to_standard_error()
     try:
-        run(compiled, observe, say)
+        code = run(compiled, observing, say, plan or Plan())
     except OSError as error:
         remedy = f"; {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else ""
         click.echo(f"cannot listen: {error.strerror or error}{remedy}", err=True)
         raise SystemExit(1) from None
+    if code:
+        raise SystemExit(code)
+
+
+def _log_to_standard_error() -> None:
+    """What the process says of itself: reloads, workers, its end."""
+    log = logging.getLogger("corsproxy")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+        log.setLevel(logging.INFO)
 
 
 def _warn_of_unverified(compiled: Compiled) -> None:

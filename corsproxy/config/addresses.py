@@ -18,6 +18,7 @@ from corsproxy.config.written import Unusable
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _WEBSOCKET: Final = {"ws": "http", "wss": "https"}
+_MODE = re.compile(r"0?[0-7]{3}")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(.*)", re.DOTALL)
 
 
@@ -30,18 +31,28 @@ class Listen:
     unix_path: str = ""  # "" for TCP
     tls_cert: str = ""  # PEM file; "": plain HTTP
     tls_key: str = ""
+    tls_client_ca: str = ""  # PEM file with the authorities of clients' certificates; "": clients need none
+    passed: str = ""  # sockets that systemd passes: their name, or "*" for all of them
+    mode: int | None = None  # permissions of a unix socket; None: what the process's umask leaves
+    proxy_protocol: bool = False  # whether trusted proxies say first who connected to them
 
     def __str__(self) -> str:
+        if self.passed:
+            return "systemd" if self.passed == "*" else f"systemd:{self.passed}"
         if self.unix_path:
             return f"unix:{self.unix_path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def parse_listen(text: str) -> Listen:
-    """A listener's address: ``host:port`` or ``unix:/path``.
+    """A listener's address: ``host:port``, ``unix:/path``, ``systemd`` or ``systemd:NAME``.
 
     Raises Unusable for anything else.
     """
+    if text == "systemd":
+        return Listen(passed="*")
+    if text.startswith("systemd:"):
+        return Listen(passed=_socket_name(text.removeprefix("systemd:")))
     if text.startswith("unix:"):
         return Listen(unix_path=parse_socket(text))
     if text.isdecimal():
@@ -54,6 +65,23 @@ def parse_listen(text: str) -> Listen:
     if host in {"", "*"}:
         raise Unusable(f"{text!r} is every interface of this machine; say so, or name one", f"0.0.0.0:{port}")
     return Listen(read_host(host, text), read_port(port, 0))
+
+
+def parse_mode(text: str) -> int:
+    """Permissions of a unix socket, in octal digits as chmod takes them.
+
+    Raises Unusable for anything else.
+    """
+    if not _MODE.fullmatch(text):
+        raise Unusable(f"{text!r} is no mode of a socket; write it in octal digits, in quotes", "0660")
+    return int(text, 8)
+
+
+def _socket_name(name: str) -> str:
+    # What FileDescriptorName= of a unit takes (systemd.socket(5)), without what would look like a separator.
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", name):
+        raise Unusable(f"{name!r} is no name of a socket; write the FileDescriptorName of its unit, as in systemd:web")
+    return name
 
 
 def is_upstream_url(text: str) -> bool:

@@ -36,13 +36,24 @@ class TlsConfig(Section):
 
     cert: str = Field(description="PEM file with the certificate and its chain.")
     key: str = Field(description="PEM file with the private key.")
+    client_ca: str = Field(
+        default="",
+        description="PEM file with authorities: only clients with a certificate of theirs get in; left out: all do.",
+    )
 
 
 class ListenerConfig(Section):
     """A listener that is more than an address."""
 
-    address: Address = Field(description="`host:port`, or `unix:/path`.")
+    address: Address = Field(description="`host:port`, `unix:/path`, `systemd` or `systemd:NAME`.")
     tls: TlsConfig | None = Field(default=None, description="Serve HTTPS with this certificate; left out: HTTP.")
+    mode: str = Field(
+        default="", description="Permissions of a unix socket, in octal digits; left out: what the umask leaves."
+    )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="Whether trusted proxies begin each connection with the PROXY protocol; nobody else gets in then.",
+    )
 
 
 class LimitsConfig(Section):
@@ -346,11 +357,12 @@ class Config(Section):
 
     listen: Annotated[list[Listener], BeforeValidator(listed)] = Field(
         default=["127.0.0.1:8080"],
-        description="Where clients connect: `host:port`, `unix:/path`, a mapping with `tls`, or a list of these.",
+        description="Where clients connect: `host:port`, `unix:/path`, `systemd`, a mapping, or a list of these.",
     )
     admin: AddressOrOff = Field(
         default="off",
-        description="Where health, metrics and this configuration are shown: `host:port` or `unix:/path`; or `off`.",
+        description="Where health, metrics and this configuration are shown: `host:port`, `unix:/path`, `systemd:NAME`"
+        " or `off`.",
     )
     trusted_proxies: Texts = Field(
         default_factory=list,

@@ -34,6 +34,9 @@ class Flow(Protocol):
     def resume(self) -> None:
         """The client takes more again."""
 
+    def say_goodbye(self) -> None:
+        """The proxy ends: what would go on for ever ends now, in an orderly way; what has an end goes on to it."""
+
 
 class RawFlow(Flow, Protocol):
     """Whoever takes the client's bytes once HTTP has ended on its connection."""

@@ -18,7 +18,8 @@ from corsproxy.proxy.alarm import Alarm
 from corsproxy.proxy.arrival import Arrival, Leads
 from corsproxy.proxy.head_reader import PlainRequest, read_plain_request
 from corsproxy.proxy.inflow import Inflow
-from corsproxy.proxy.listener import Downstream, Listener
+from corsproxy.proxy.listener import Downstream
+from corsproxy.proxy.reception import Listener
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Limits
@@ -99,9 +100,11 @@ class FastDownstream(Downstream):
         self._free = False
         if self._arrival is None or self._ended is not None:
             return super().finish()
-        self.finishing = True
-        self._finished = self._loop.create_future()
-        return self._finished
+        self.finishing = self.ending = True
+        finished = self._finished = self._loop.create_future()
+        if self._flow is not None:
+            self._flow.say_goodbye()
+        return finished
 
     def pause_body(self) -> None:
         """Read no more of a body for now."""
@@ -142,7 +145,7 @@ class FastDownstream(Downstream):
             self.pause_body()
         else:
             self.resume_body()
-        if not keeps_alive or self.finishing:
+        if not keeps_alive or self.ending:
             self._end(arrival)
             return
         self._inflow = None

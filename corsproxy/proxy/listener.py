@@ -14,18 +14,18 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpProcessingError, HttpRequestParser, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.streams import EMPTY_PAYLOAD
-from aiohttp.web_protocol import ERROR, RequestHandler, _ErrInfo
+from aiohttp.web_protocol import _ErrInfo
 
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.http.fields import is_token
 from corsproxy.proxy.alarm import Alarm
-from corsproxy.proxy.arrival import NO_HEAD, Arrival, Flow, Leads, RawFlow, Written, read_head
+from corsproxy.proxy.arrival import Arrival, Flow, Leads, RawFlow, read_head
+from corsproxy.proxy.farewell import FRESH
 from corsproxy.proxy.head_limits import HEAD_TOO_LATE, too_large, unfinished
-from corsproxy.proxy.occupancy import UNREAD, Occupancy
+from corsproxy.proxy.occupancy import UNREAD
 from corsproxy.proxy.parsing import ParsingHandler
 from corsproxy.proxy.refusal import UNKNOWN_METHOD, Refused, own_answer
 from corsproxy.proxy.request import Client
@@ -34,6 +34,7 @@ from corsproxy.proxy.upstream import WRITE_BUFFER
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Limits
+    from corsproxy.proxy.reception import Listener
 
 _PRESENCE_INTERVAL: Final = 1.0  # seconds between two looks at a client that is not read from
 
@@ -45,6 +46,7 @@ class Downstream(ParsingHandler):
         "_arrival",
         "_ended",
         "_flow",
+        "_fresh_until",
         "_head_bytes",
         "_late_head",
         "_limits",
@@ -54,6 +56,7 @@ class Downstream(ParsingHandler):
         "_recent",
         "_walk",
         "client",
+        "ending",
         "finishing",
         "refusal",
         "served",
@@ -64,16 +67,20 @@ class Downstream(ParsingHandler):
         manager: Listener,
         walk: Leads,
         limits: Limits,
+        *,
+        source: str | None = None,
         **options: Any,  # noqa: ANN401  # aiohttp's own
     ) -> None:
         super().__init__(manager, **options)
         self._walk = walk
         self._arrival: Arrival | None = None  # the request under way
         self._ended: asyncio.Future[bool] | None = None  # of the request that a handler of aiohttp's waits for
-        self.client = Client(None, tls=False)
+        self.client = Client(source, tls=False)  # as far as is known before it is connected
         self.refusal: OwnAnswer | None = None  # why every request on this connection is refused
         self.served = 0  # requests answered, after which another may come
-        self.finishing = False  # no further request is taken
+        self.finishing = manager.winding_down  # no further request is taken
+        self.ending = False  # a request that is under way is the last, whatever its answer has promised
+        self._fresh_until = self._loop.time() + FRESH
         self._limits = limits
         self._flow: Flow | None = None
         self._raw: RawFlow | None = None
@@ -82,6 +89,11 @@ class Downstream(ParsingHandler):
         self._line_read = False  # whether the request line has come whole
         self._recent = b""  # what was read last before a request
         self._presence = Alarm(self._loop, _PRESENCE_INTERVAL, self._check_presence)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the first request of a new connection may be on its way."""
+        return not self.busy and self._loop.time() < self._fresh_until
 
     @property
     def busy(self) -> bool:
@@ -113,9 +125,10 @@ class Downstream(ParsingHandler):
     def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:  # noqa: ARG002  # for whoever has several lanes
         """The walk of the request under way has ended."""
         self._arrival = self._flow = None
+        self._fresh_until = 0.0
         ended, self._ended = self._ended, None
         if ended is not None and not ended.done():
-            ended.set_result(keeps_alive and not self.finishing)
+            ended.set_result(keeps_alive and not self.ending)
 
     def answered(self) -> None:
         """A request has been answered, and another may come."""
@@ -142,8 +155,10 @@ class Downstream(ParsingHandler):
 
     def finish(self) -> asyncio.Future[None] | None:
         """End the connection after the exchange under way, which the result waits for; at once when there is none."""
-        self.finishing = True
+        self.finishing = self.ending = True
         if self.busy:
+            if self._flow is not None:
+                self._flow.say_goodbye()
             return self._task_handler
         self.force_close()
         return None
@@ -162,7 +177,7 @@ class Downstream(ParsingHandler):
         manager = cast("Listener", self._manager)
         peer = transport.get_extra_info("peername")
         tls = transport.get_extra_info("sslcontext") is not None
-        self.client = Client(peer[0] if isinstance(peer, tuple) else None, tls)
+        self.client = Client(self.client.peer or (peer[0] if isinstance(peer, tuple) else None), tls)
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=WRITE_BUFFER)
         super().connection_made(transport)
         self.refusal = manager.occupancy.enter(self.client.peer, len(manager.connections))
@@ -284,67 +299,3 @@ class Downstream(ParsingHandler):
         arrival = Arrival(read_head(messages[0][0], method), EMPTY_PAYLOAD, self, keep_alive=False)
         arrival.refusal = UNKNOWN_METHOD
         return arrival
-
-
-class Listener(web.Server):
-    """Makes a Downstream for each connection, whose requests ``walk`` leads to their answers."""
-
-    def __init__(self, walk: Leads, limits: Limits, protocol: type[Downstream] = Downstream) -> None:
-        super().__init__(cast("Any", self.respond), request_factory=cast("Any", _arrival), handler_cancellation=True)
-        self.occupancy = Occupancy(limits, walk.trusts)
-        self._walk = walk
-        self._limits = limits
-        self._protocol = protocol
-
-    async def respond(self, arrival: Arrival) -> web.StreamResponse:
-        """Handle one request; it is written when this returns."""
-        downstream = cast("Downstream", arrival.downstream)
-        payload = cast("StreamReader", arrival.payload)
-        keep_alive = await downstream.lead(arrival)
-        if keep_alive:
-            downstream.answered()
-        elif payload.exception() is not None:
-            downstream.force_close()  # what still comes is no body; the answer leaves first
-        elif not payload.is_eof():
-            arrival.half_close()
-        return cast("web.StreamResponse", Written(keep_alive=keep_alive))
-
-    def __call__(self) -> RequestHandler:
-        """A protocol for a new connection, as the loop asks for it."""
-        limits = self._limits
-        return self._protocol(
-            self,
-            self._walk,
-            limits,
-            loop=self._loop,
-            access_log=None,
-            auto_decompress=False,
-            keepalive_timeout=limits.keepalive_timeout,
-            max_line_size=limits.max_request_head,
-            max_field_size=limits.max_request_head,
-            max_headers=limits.max_request_head // 4,  # the shortest line is "a:" CRLF; the size is the limit
-        )
-
-    async def drain(self, seconds: float) -> None:
-        """Close idle connections now, the others after their exchange, and break off what takes longer."""
-        busy = [task for connection in self._downstreams() if (task := connection.finish()) is not None]
-        if busy and seconds > 0:
-            await asyncio.wait(busy, timeout=seconds)
-        for connection in self._downstreams():
-            connection.break_off()
-        await asyncio.gather(*busy, return_exceptions=True)
-
-    def _downstreams(self) -> list[Downstream]:
-        return cast("list[Downstream]", self.connections)
-
-
-def _arrival(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: Downstream,
-    writer: AbstractStreamWriter,  # noqa: ARG001  # aiohttp's signature
-    task: object,  # noqa: ARG001
-) -> Arrival:
-    if message is ERROR:
-        return Arrival(NO_HEAD, payload, protocol, keep_alive=False)
-    return protocol.arrived(message, payload)

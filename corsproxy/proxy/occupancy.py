@@ -37,6 +37,11 @@ class Occupancy:
         self._exempt = exempt
         self._counts: dict[str, int] = {}
 
+    def change(self, limits: Limits) -> None:
+        """Judge by other limits from now on; those who are in stay in."""
+        self._most = limits.max_connections
+        self._most_per_client = limits.max_connections_per_client
+
     def enter(self, peer: str | None, taken: int) -> OwnAnswer | None:
         """Why a new connection is refused, None for not at all; ``taken`` are all that there are, with this one."""
         limit, own = self._most_per_client, 0

@@ -36,6 +36,7 @@ class Relay:
         "_connection",
         "_date",
         "_ended",
+        "_endless",
         "_exchange",
         "_forward",
         "_most",
@@ -70,6 +71,7 @@ class Relay:
         self._over = False
         self._parts: list[bytes] = []
         self._chunked = False
+        self._endless = False  # an event stream
         self._most = forward.rule.max_response_body
 
     def pause(self) -> None:
@@ -79,6 +81,18 @@ class Relay:
     def resume(self) -> None:
         """The client takes more again."""
         self._connection.resume_reading()
+
+    def say_goodbye(self) -> None:
+        """End an event stream as its upstream could have: the page's EventSource connects again, to whoever is next.
+
+        https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model: an event that is cut off is
+        dropped, and the end of the answer is a reason to reconnect.
+        """
+        if self._endless and not self._over:
+            self._connection.abandon(self)
+            self.end(())
+            self.flush()
+            self.done()
 
     def say_continue(self) -> None:
         """Ask the client for its body in place of an upstream that does not."""
@@ -130,6 +144,7 @@ class Relay:
         delivered = delivery(framing, version=self._version, closes=self._arrival.closes())
         self._parts.append(response_head(self._forward, head, delivered, self._date))
         self._chunked = delivered.framing.kind is Kind.CHUNKED
+        self._endless = framing.kind is not Kind.LENGTH and _is_event_stream(head.fields)
         self._exchange.status = head.status
         self._exchange.answered = head.fields
         self.delivered = delivered
@@ -187,6 +202,10 @@ class Relay:
             reset(self._client)
         else:
             self._client.close()
+
+
+def _is_event_stream(lines: Sequence[Field]) -> bool:
+    return any(name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in lines)
 
 
 # Fields that decide framing, routing or access may not come late (RFC 9110 6.5.1); the CORS ones are the policy's.

@@ -54,6 +54,14 @@ class Tunnel:
         """The client takes more again."""
         self._upstream.resume_reading()
 
+    def say_goodbye(self) -> None:
+        """End both sides.
+
+        A close frame (RFC 6455 5.5.1) would be kinder, but nobody here knows where a frame ends, and one in the middle
+        of another would be read as its content.
+        """
+        self._upstream.transport.close()
+
     # what the upstream's connection tells
 
     def from_upstream(self, data: bytes) -> None:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import perf_counter  # the loop's own clock stands still within an iteration
 from typing import Final
 
-from corsproxy.config.table import RuleTable, Upstream
+from corsproxy.config.table import RuleTable
 from corsproxy.cors.decision import NO_POLICY
 from corsproxy.errors import (
     CorsproxyError,
     MalformedRequest,
     Overloaded,
     StaleConnection,
-    UnusableCertificate,
     UpstreamError,
 )
 from corsproxy.http.answers import RETRY_AFTER, OwnAnswer
@@ -30,7 +29,7 @@ from corsproxy.proxy.arrival import NO_HEAD, Arrival
 from corsproxy.proxy.exchange import Exchange, Observer
 from corsproxy.proxy.framing import Kind
 from corsproxy.proxy.plan import Answer, Forward, plan
-from corsproxy.proxy.pool import Pool
+from corsproxy.proxy.pools import Pools
 from corsproxy.proxy.relay import Relay
 from corsproxy.proxy.request_id import identified
 from corsproxy.proxy.upload import begin_upload
@@ -46,27 +45,9 @@ class Walk:
         self.table = table
         self._observe = observe
         self._date = date
-        self._pools: dict[Upstream, Pool] = {}
+        self.pools = Pools()
+        self._pool = self.pools.of
         self._loop = asyncio.get_running_loop()
-
-    @property
-    def pools(self) -> Mapping[Upstream, Pool]:
-        """The connections to each upstream that has been asked."""
-        return self._pools
-
-    def prepare(self) -> None:
-        """Read the files that the table's upstreams need, so that what is wrong with them is known before a request.
-
-        Health checks begin here too, and only of upstreams that a rule uses.  Raises UnusableCertificate.
-        """
-        for upstream in dict.fromkeys(rule.upstream for rule in self.table.rules):
-            if upstream.tls.ca or upstream.tls.cert or upstream.health_check:
-                try:
-                    self._pool(upstream)
-                except UnusableCertificate as unusable:
-                    raise UnusableCertificate(
-                        f"the upstream {upstream.name}: {unusable}; name PEM files, and a key without a passphrase"
-                    ) from unusable
 
     def trusts(self, peer: str) -> bool:
         """Whether a peer is a trusted proxy, by the present table."""
@@ -74,8 +55,7 @@ class Walk:
 
     def close(self) -> None:
         """Close every upstream connection."""
-        for pool in self._pools.values():
-            pool.close()
+        self.pools.close()
 
     def begin(self, arrival: Arrival) -> None:
         """Lead one request; ``Arrival.finish`` tells its connection of the end, which may come before this returns."""
@@ -206,12 +186,6 @@ class Walk:
         except Exception:  # whoever watches must not break what is watched
             log.exception("an observer failed")
         arrival.finish(keeps_alive=keeps_alive)
-
-    def _pool(self, upstream: Upstream) -> Pool:
-        pool = self._pools.get(upstream)
-        if pool is None:
-            pool = self._pools[upstream] = Pool(upstream)
-        return pool
 
 
 def _address(table: RuleTable, arrival: Arrival, exchange: Exchange) -> None:

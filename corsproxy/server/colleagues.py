@@ -25,11 +25,6 @@ def no_snapshot() -> bytes:
     return b""
 
 
-def forget(kept: bytes, last: bytes) -> bytes:  # noqa: ARG001  # the signature of Remember
-    """Nothing is kept of the dead."""
-    return b""
-
-
 @dataclass(frozen=True, slots=True)
 class State:
     """What is true of the proxy as a whole, whichever process says it."""

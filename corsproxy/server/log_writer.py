@@ -7,6 +7,7 @@ Rules that this file obeys:
 - Lines leave in batches, of at most what a pipe takes whole (PIPE_BUF): several workers that share one standard output
   never write into each other's lines.
 - A stream that is broken breaks nobody.
+- The thread begins with the first line and ends with ``close``: a process that forks has none then.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import os
 import select
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import ClassVar, Final, TextIO
@@ -39,10 +39,12 @@ class LogWriter:
         self.dropped_line: Callable[[int], str] = _words
         self._dropped = 0  # lines, counted by whoever writes
         self._told = 0  # of these, by the thread
-        self._start_anew()
-        # A worker gets a copy of this with its parent's memory, but not the thread, nor lines that are not its own.
-        itself = weakref.WeakMethod(self._start_anew)
-        os.register_at_fork(after_in_child=lambda: (start := itself()) and start())
+        self._queue: deque[str] = deque()
+        self._awake = False
+        self._file = -1
+        self._written_to = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def write(self, text: str) -> None:
         """Take one line, or several that belong together, each with its end."""
@@ -64,14 +66,6 @@ class LogWriter:
         self._written_to.set()
         if self._thread is not None:
             self._thread.join(seconds)
-
-    def _start_anew(self) -> None:
-        self._queue: deque[str] = deque()
-        self._awake = False
-        self._file = -1
-        self._written_to = threading.Event()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def _wake(self) -> None:
         self._awake = True

@@ -27,7 +27,7 @@ def open_sockets(listen: Listen, files: ExitStack) -> list[socket.socket]:
     Raises OSError that names the address.
     """
     if listen.unix_path:
-        return [_unix_socket(Path(listen.unix_path), files)]
+        return [_unix_socket(Path(listen.unix_path), listen.mode, files)]
     return loopback_sockets(listen.port) if listen.host == "localhost" else [bound(listen.host, listen.port)]
 
 
@@ -72,13 +72,16 @@ def loopback_sockets(port: int) -> list[socket.socket]:
     raise OSError(errno.EADDRINUSE, "no port is free in both loopback families")
 
 
-def _unix_socket(path: Path, files: ExitStack) -> socket.socket:
+def _unix_socket(path: Path, mode: int | None, files: ExitStack) -> socket.socket:
     """A unix socket, in place of the file that a process which has died may have left; a living one keeps its file."""
     sock = socket.socket(socket.AF_UNIX)
     try:
         if path.is_socket() and _is_dead(path):
             path.unlink()
+        # Nobody connects before listen(), so that a mode which is set between the two is never too late.
         sock.bind(str(path))
+        if mode is not None:
+            path.chmod(mode)
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()

@@ -147,3 +147,10 @@ def test_a_timeout_must_be_a_time(seconds):
 def test_an_invalid_file_is_an_invalid_file(tmp_path):
     result = CliRunner().invoke(cli, ["healthcheck", "-c", str(tmp_path / "missing.yaml")])
     assert isinstance(result.exception, InvalidConfig)
+
+
+@pytest.mark.parametrize("listen", ["systemd", {"address": "127.0.0.1:1", "proxy_protocol": True}], ids=str)
+async def test_a_listener_that_cannot_be_asked_is_said(tmp_path, listen):
+    (tmp_path / "config.yaml").write_text(config("http://a", listen=listen, trusted_proxies="10.0.0.0/8"))
+    ended = await ran("healthcheck", "-c", tmp_path / "config.yaml")
+    assert ended == (1, "", "no listener can be asked from here; set admin to an address of this machine\n")

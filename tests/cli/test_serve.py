@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.main import main
-from corsproxy.cli.serve import spans_as_well
+from corsproxy.cli.observing import observed, wanted_spans
 from corsproxy.server.process import DRAIN_SECONDS
 from tests.cli.running import ran, running
 from tests.e2e.rig import (
@@ -126,7 +127,8 @@ async def test_a_second_signal_breaks_off_what_is_in_flight(tmp_path, number):
             await client.response()
         async with asyncio.timeout(DRAIN_SECONDS):
             ended = await process.ended()
-        assert (ended.code, ended.err) == (0, "")
+        assert ended.code == 0
+        assert ended.err == "waiting up to 10s for 1 exchange in flight (a second signal ends it at once)\n"
         assert "the client went away" in ended.out
 
 
@@ -224,8 +226,7 @@ async def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path):
 def test_spans_need_the_extra(monkeypatch, capsys):
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
     monkeypatch.setitem(sys.modules, "corsproxy.server.tracing", None)
-    with spans_as_well(print) as observe:
-        assert observe is print
+    assert wanted_spans() is None
     assert capsys.readouterr().err == "OTEL_* is set, and nothing is exported without: pip install 'corsproxy[otel]'\n"
 
 
@@ -235,7 +236,8 @@ def test_spans_are_made_beside_the_log(monkeypatch):
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
     monkeypatch.setitem(sys.modules, "corsproxy.server.tracing", fake)
     logged = []
-    with spans_as_well(logged.append) as observe:
+    monkeypatch.setattr(ExchangePrinter, "__call__", lambda _, exchange: logged.append(exchange))
+    with observed("text", 1, wanted_spans()) as observe:
         observe("exchange")
     assert (logged, made, ended) == (["exchange"], ["exchange"], [True])
 

@@ -22,6 +22,8 @@ from corsproxy.config.written import Unusable
         ("[fe80::1%eth0]:80", Listen("fe80::1%eth0", 80)),
         ("unix:/run/a.sock", Listen(unix_path="/run/a.sock")),
         ("unix:///run/a.sock", Listen(unix_path="/run/a.sock")),
+        ("systemd", Listen(passed="*")),
+        ("systemd:web-1.socket", Listen(passed="web-1.socket")),
     ],
 )
 def test_a_listener_has_an_address(text, listen):
@@ -47,6 +49,8 @@ def test_a_listener_has_an_address(text, listen):
         ("localhost:", "'' is no port; write a number from 0 to 65535", ""),
         ("256.0.0.1:80", "'256.0.0.1:80' has no valid host; write a host name or an IP address", ""),
         ("a b:80", "'a b:80' has no valid host; write a host name or an IP address", ""),
+        ("systemd:", "'' is no name of a socket; write the FileDescriptorName of its unit, as in systemd:web", ""),
+        ("systemd:a:b", "'a:b' is no name of a socket; write the FileDescriptorName", ""),
         ("unix:run/a.sock", "'unix:run/a.sock' has no absolute path; write it like unix:/run/name.sock", ""),
         ("unix:", "'unix:' has no absolute path; write it like unix:/run/name.sock", ""),
         (f"unix:/{'x' * 107}", f"'unix:/{'x' * 107}' is longer than the 107 bytes", ""),

@@ -105,7 +105,8 @@ def configuration(path, keys):
     if section.startswith("listen"):
         listener = {"address": "127.0.0.1:1"}
         tls = {"cert": "c", "key": "k"} | keys if section.endswith("tls") else None
-        return {"listen": {**listener, "tls": tls} if tls else listener | keys, "rules": [RULE]}
+        top = {key: keys.pop(key) for key in ["trusted_proxies"] if key in keys}
+        return {"listen": {**listener, "tls": tls} if tls else listener | keys, "rules": [RULE], **top}
     return {"rules": [RULE]} | ({section: keys} if section else keys)
 
 

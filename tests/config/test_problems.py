@@ -202,11 +202,12 @@ def test_wrong_values(text, problems):
     [
         said(f"{RULES}listen: 8080\n", "2:9: 8080 is only a port; say on which address\n    listen: 127.0.0.1:8080"),
         said(
-            f"{RULES}listen:\n  - 8080\n  - :80\n  - {{address: 443, tls: {{cert: '', key: k}}}}\n",
+            f"{RULES}listen:\n  - 8080\n  - :80\n  - {{address: 443, tls: {{cert: '', key: k, client_ca: ''}}}}\n",
             "3:5: 8080 is only a port; say on which address\n    - 127.0.0.1:8080",
             "4:5: ':80' is every interface of this machine; say so, or name one\n    - 0.0.0.0:80",
             "5:15: 443 is only a port; say on which address\n    address: 127.0.0.1:443",
             "5:32: the path of a file is missing",
+            "5:55: the path of a file is missing",
         ),
         said(
             f"{RULES}listen: [a:80, 'b:80', a:80, 'a:0', 'a:0']\nadmin: b:80\n",
@@ -216,6 +217,26 @@ def test_wrong_values(text, problems):
         said(f"{RULES}admin: false\n", "2:8: false is no address; write host:port, unix:/path or off\n    admin: off"),
         said(f"{RULES}admin: 9901\n", "2:8: 9901 is only a port; say on which address\n    admin: 127.0.0.1:9901"),
         said(f"{RULES}admin: localhost\n", "2:8: 'localhost' has no port; write host:port"),
+        said(
+            f"{RULES}listen: [systemd:web, systemd:api, systemd:web, 'systemd:a b']\nadmin: systemd\n",
+            "2:36: systemd:web is listened at twice; remove one of them",
+            "2:49: 'a b' is no name of a socket; write the FileDescriptorName of its unit, as in systemd:web",
+            "3:8: systemd is listened at for clients already; choose another address",
+        ),
+        said(
+            f"{RULES}listen:\n  - {{address: 'unix:/a', mode: '999'}}\n  - {{address: 'a:80', mode: '0660'}}\n",
+            "3:32: '999' is no mode of a socket; write it in octal digits, in quotes\n    mode: \"0660\"",
+            "4:29: only the file of a unix socket has permissions; remove mode",
+        ),
+        said(
+            f"{RULES}listen:\n  - {{address: 'a:80', proxy_protocol: true}}\n",
+            "3:39: proxy_protocol lets trusted proxies in and nobody else, and none is trusted; list them\n"
+            "    trusted_proxies: [10.0.0.0/8]",
+        ),
+        said(
+            f"{RULES}trusted_proxies: 10.0.0.0/8\nlisten: {{address: 'unix:/a', proxy_protocol: true}}\n",
+            "3:46: a unix socket has no address that could be trusted; use PROXY protocol over TCP, or X-Forwarded-For",
+        ),
         said(
             f"{RULES}trusted_proxies: [10.0.0.1/8, '*']\n",
             "2:19: '10.0.0.1/8' is an address inside a network; write the network, or the address alone\n"

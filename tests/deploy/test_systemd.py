@@ -66,7 +66,6 @@ def test_it_checks_before_it_serves_and_reloads():
 
 
 def test_the_service_takes_the_socket_of_its_unit():
-    pytest.importorskip("corsproxy.server.passed_sockets", reason="sockets of systemd are not taken yet")
     (listen,) = load_config((FOLDER / "config.yaml").read_text("utf-8"), "config.yaml", {}).listen
     assert str(listen) == f"systemd:{unit('corsproxy.socket')['Socket']['FileDescriptorName']}"
     assert "corsproxy.socket" in unit("corsproxy.service")["Unit"]["Requires"]

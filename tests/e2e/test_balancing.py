@@ -91,7 +91,7 @@ async def test_one_that_breaks_connections_is_left_out_and_comes_back(monkeypatc
         assert len(bad.requests) == health.EJECT_AFTER
         assert await statuses(proxy, 20) == {200: 20}
         bad.script = answering(OK)
-        (pool,) = proxy.server._walk._pools.values()
+        (pool,) = proxy.server._walk.pools.in_use.values()
         member = next(member for member in pool._members if str(member.endpoint) == bad.url)
         member.health.returns_at = 0.0  # the time has come
         assert await statuses(proxy, 60) == {200: 60}
@@ -117,7 +117,7 @@ async def test_a_client_that_leaves_is_no_failure():
             await eventually(lambda count=count: sum(len(api.requests) for api in apis) == count)
             client.reset()
             await proxy.recorded(count)
-        (pool,) = proxy.server._walk._pools.values()
+        (pool,) = proxy.server._walk.pools.in_use.values()
         assert all(member.health.well for member in pool._members)
 
 
@@ -249,6 +249,6 @@ async def test_an_upstream_that_is_down_slows_no_rule_that_does_not_use_it():
                 for client in waiting:
                     client.reset()
                 await proxy.recorded(50 + 40)
-                for pool in proxy.server._walk._pools.values():
+                for pool in proxy.server._walk.pools.in_use.values():
                     await eventually(lambda pool=pool: not any(member.in_flight for member in pool._members))
                     assert pool._places.free == pool._upstream.max_requests

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from corsproxy.config.load import Limits
 from corsproxy.proxy.arrival import Arrival
-from corsproxy.proxy.listener import Downstream, Listener
+from corsproxy.proxy.listener import Downstream
+from corsproxy.proxy.reception import Listener
 from tests.e2e.rig import PATIENCE
 
 

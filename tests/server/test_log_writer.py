@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 
@@ -126,20 +125,3 @@ def test_a_stream_of_few_characters_gets_what_it_can_hold(pipe):
     writer.write("listening on ñ \udce9\n")
     closed(writer, stream)
     assert reader.read() == b"listening on \\xf1 \\udce9\n"
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_worker_that_was_forked_writes_its_own_lines(pipe):
-    """It has neither the thread of its parent, nor the lines that the parent had not written yet."""
-    reader, stream = pipe
-    writer = LogWriter(stream)
-    writer.write("parent\n")
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            writer.write("child\n")
-            writer.close(PATIENCE)
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    closed(writer, stream)
-    assert sorted(reader.read().split()) == [b"child", b"parent"]

@@ -10,7 +10,7 @@ import trustme
 
 from corsproxy.config.load import load_config
 from corsproxy.errors import UnusableCertificate
-from corsproxy.server import process
+from corsproxy.server import listening, process
 from corsproxy.server.process import Server
 from tests.e2e.rig import (
     ORIGIN,
@@ -40,14 +40,14 @@ def server(**settings) -> Server:
 def opened(monkeypatch):
     """Every socket that a server has opened."""
     sockets: list[socket.socket] = []
-    open_sockets = process.open_sockets
+    open_sockets = listening.open_sockets
 
     def recorded(listen, files):
         found = open_sockets(listen, files)
         sockets.extend(found)
         return found
 
-    monkeypatch.setattr(process, "open_sockets", recorded)
+    monkeypatch.setattr(listening, "open_sockets", recorded)
     return sockets
 
 
@@ -86,7 +86,7 @@ async def test_a_certificate_that_cannot_be_loaded_leaves_nothing_open(opened):
     failing = server(listen=["127.0.0.1:0", {"address": "127.0.0.1:0", "tls": tls}])
     with pytest.raises(UnusableCertificate, match=r"0: the certificate /missing/cert.pem or its key cannot be loaded"):
         await failing.start()
-    assert [sock.fileno() for sock in opened] == [-1]
+    assert [sock.fileno() for sock in opened] == [-1, -1]
 
 
 async def test_its_names_are_what_one_can_click_on(tmp_path):

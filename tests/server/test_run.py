@@ -7,12 +7,13 @@ import os
 import signal
 import socket
 import sys
+from contextlib import nullcontext
 
 import pytest
 
 from corsproxy.config.load import load_config
-from corsproxy.server.process import Server
-from corsproxy.server.run import run, run_loop, stop_signals
+from corsproxy.server.listening import Listening
+from corsproxy.server.run import Plan, run, run_loop, stop_signals
 from tests.e2e.rig import config
 
 LOOPS = pytest.mark.parametrize("name", ["uvloop", "asyncio"])
@@ -49,13 +50,13 @@ def test_uvloop_where_there_is_one(loop_of, name):
 @LOOPS
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_after_it_has_listened(loop_of, name, number):
-    def started(server: Server) -> None:
-        addresses.extend(server.addresses)
+    def started(listening: Listening) -> None:
+        addresses.extend(listening.addresses)
         os.kill(os.getpid(), number)
 
     addresses: list[tuple[str, int]] = []
     loop_of(name)
-    run(compiled(), None, started)
+    assert run(compiled(), nullcontext, started, Plan()) == 0
     with socket.socket() as client:
         assert client.connect_ex(addresses[0])
 
@@ -64,7 +65,7 @@ def test_a_signal_ends_it_after_it_has_listened(loop_of, name, number):
 def test_an_address_in_use_is_an_oserror(loop_of, name):
     loop_of(name)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        run(compiled(listen=f"127.0.0.1:{taken.getsockname()[1]}"), None, pytest.fail)
+        run(compiled(listen=f"127.0.0.1:{taken.getsockname()[1]}"), nullcontext, pytest.fail, Plan())
 
 
 async def test_every_signal_is_counted():

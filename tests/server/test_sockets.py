@@ -240,3 +240,11 @@ def test_a_file_that_is_gone_already_is_no_problem(opened, files, tmp_path):
 def test_a_path_that_cannot_be_had_is_named(files, tmp_path, name):
     with pytest.raises(OSError, match=f"unix:{tmp_path}/{name}: (No such file or directory|AF_UNIX path too long)"):
         open_sockets(Listen(unix_path=f"{tmp_path}/{name}"), files)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o777])
+def test_a_unix_socket_has_the_permissions_that_were_asked_for(files, tmp_path, mode):
+    path = tmp_path / "proxy.sock"
+    (sock,) = open_sockets(Listen(unix_path=str(path), mode=mode), files)
+    with closing(sock):
+        assert path.stat().st_mode & 0o777 == mode

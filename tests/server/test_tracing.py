@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from corsproxy.cli.serve import wants_spans
+from corsproxy.cli.observing import wants_spans
 from corsproxy.config.load import load_config
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.proxy.exchange import Exchange
