@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import ssl
@@ -35,6 +36,7 @@ from tests.e2e.rig import (
     request,
 )
 from tests.server.load import Load, telling_the_path
+from tests.server.test_admin import admin_client
 
 OK = answer(b"200 OK", body=b"ok")
 RELOADS = int(os.environ.get("CORSPROXY_TEST_RELOADS", "100"))  # scripts/reload-under-load asks for more
@@ -99,6 +101,23 @@ async def test_many_reloads_under_load_lose_no_request_and_leak_nothing(tmp_path
                 assert proxy.alone.state.reloads == RELOADS + 1
                 assert after - before < 12  # at most one more connection to each upstream for each client
                 assert len(proxy.server._walk.pools._pools) == 1
+
+
+async def test_new_limits_are_those_of_new_connections_and_what_is_shown_is_in_force(tmp_path):
+    """The sockets stay what they are, whatever the file says."""
+    async with (
+        RawUpstream(answering(OK)) as upstream,
+        Reloaded(tmp_path / "config.yaml", config(upstream.url, admin="127.0.0.1:0")) as proxy,
+    ):
+        first = await proxy.connect()
+        assert (await first.ask(b"GET /x")).status == 200
+        await proxy.reload(config(upstream.url, listen="127.0.0.1:1", limits={"max_connections": 1}))
+        assert (await (await proxy.connect()).ask(b"GET /x")).status == 503
+        assert (await first.ask(b"GET /x")).status == 200
+        client = await admin_client(proxy)
+        shown = json.loads((await client.ask(b"GET /config")).body)
+        assert (shown["listen"], shown["admin"]) == (["127.0.0.1:0"], "127.0.0.1:0")
+        assert shown["limits"]["max_connections"] == 1
 
 
 async def test_connections_of_an_unchanged_upstream_stay_and_of_one_that_is_gone_end(tmp_path):
