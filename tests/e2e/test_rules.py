@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.e2e.rig import (
@@ -9,6 +11,7 @@ from tests.e2e.rig import (
     GRANT,
     ORIGIN,
     WEB_APP,
+    ServerWire,
     answer,
     answering,
     between,
@@ -180,9 +183,16 @@ async def test_upstream_on_a_unix_socket(tmp_path):
 
 
 async def test_several_urls_of_an_upstream_are_balanced():
-    async with RawUpstream(answering(OK)) as one, RawUpstream(answering(OK)) as two:
+    """By the requests in flight: of two at once each has an upstream of its own."""
+    both = asyncio.Barrier(2)
+
+    async def together(wire: ServerWire) -> None:
+        await wire.request()
+        await both.wait()
+        await wire.send(OK)
+
+    async with RawUpstream(together) as one, RawUpstream(together) as two:
         upstreams = {"api": {"urls": [one.url, two.url]}}
         async with running_proxy(config(one.url, upstreams=upstreams)) as proxy:
-            for _ in range(4):
-                await proxy.ask(b"GET /x")
-    assert len(one.requests) == len(two.requests) == 2
+            await asyncio.gather(proxy.ask(b"GET /x"), proxy.ask(b"GET /x"))
+    assert len(one.requests) == len(two.requests) == 1
