@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.rig import config, running_proxy
-from tests.soak.chaos import TIMEOUTS, Storm, Troubled, held, served_again, settled
+from tests.e2e.rig import running_proxy
+from tests.soak.chaos import Storm, Troubled, held, served_again, settled, troubled
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
 
@@ -18,7 +18,7 @@ KEPT = 400_000  # bytes that a round may leave: caches that are not full yet, no
 
 async def test_storm_leaves_nothing_behind():
     """Each exchange ends in one right answer, an own failure or a break; then all is as before."""
-    async with Troubled() as upstream, running_proxy(config(upstream.url, timeouts=TIMEOUTS)) as proxy:
+    async with Troubled() as upstream, running_proxy(troubled(upstream)) as proxy:
         await served_again(proxy)
         empty = await settled(upstream, proxy, held())
         storm = Storm(upstream, proxy, seed=1)

@@ -282,6 +282,9 @@ def test_few_peers_are_remembered(monkeypatch):
     forwarding = Forwarding.create(["10.0.0.0/8"], "p")
     assert [forwarding.trusts(f"10.0.0.{last}") for last in range(5)] == [True] * 5
     assert len(forwarding._peers) <= 2
+    for host in (b"a", b"b", b"c", b"a"):
+        assert b"X-Forwarded-Host: " + host in forwarding.lines("192.0.2.1", False, host, (), b"1.1")
+    assert len(forwarding._plain) <= 2
 
 
 @given(

@@ -20,6 +20,7 @@ from tests.e2e.rig import (
     GRANT,
     ORIGIN,
     PATIENCE,
+    WEB_APP,
     ClientWire,
     RawUpstream,
     Response,
@@ -28,10 +29,12 @@ from tests.e2e.rig import (
     TransferError,
     answer,
     chunked,
+    config,
     request,
 )
 
 TIMEOUTS: Final = {"connect": 0.5, "response": 0.3, "idle": 0.3}
+_PATIENT: Final = b"/patient/3/length"  # its rule would wait for an answer longer than any test
 TROUBLES: Final = ("reset", "close", "restart", "stall", "die in answers", "none")
 EVERY: Final = 40  # exchanges between two troubles
 WORKERS: Final = 16
@@ -67,12 +70,15 @@ class Troubled(RawUpstream):
         self.calm = asyncio.Event()
         self.calm.set()
         self.dying = False  # answers break off in their middle
+        self.kept: list[ServerWire] = []  # of requests that wait for the calm
 
     async def _serve(self, wire: ServerWire) -> None:
         while True:
             received = await wire.request()
             self.requests.clear()  # a run of hours keeps no record
-            await self.calm.wait()
+            if not self.calm.is_set():
+                self.kept.append(wire)
+                await self.calm.wait()
             body = content(received.target) + received.body
             if received.target.endswith(b"chunked"):
                 whole = answer(b"200 OK", b"Transfer-Encoding: chunked", body=chunked(body) if body else chunked())
@@ -114,10 +120,37 @@ class Troubled(RawUpstream):
             self.calm.clear()
         else:
             self.calm.set()
+            self.kept.clear()
         if trouble in {"reset", "close"}:
             self.forget(reset=trouble == "reset")
         elif trouble == "restart":
             await self.restart()
+
+
+def troubled(upstream: Troubled) -> str:
+    """A configuration that gives the upstream up soon, but for the requests of those who leave."""
+    upstreams = {"api": {"url": upstream.url, "timeouts": TIMEOUTS}, "patient": {"url": upstream.url}}
+    rules = [
+        {"path": "/", "upstream": "api", "policy": WEB_APP},
+        {"path": "/patient", "upstream": "patient", "policy": WEB_APP},
+    ]
+    return config(upstream.url, upstreams=upstreams, rules=rules)
+
+
+async def desert(upstream: Troubled, proxy: RunningProxy, clients: int = WORKERS) -> None:
+    """Clients leave while the upstream is silent; runs out of time unless each of their requests is given up there."""
+    await upstream.strike("stall")
+    leaving = [await connect(proxy) for _ in range(clients)]
+    for client in leaving:
+        await client.send(request(b"GET " + _PATIENT, ORIGIN))
+    async with asyncio.timeout(PATIENCE):
+        while len(upstream.kept) < clients:  # noqa: ASYNC110  # nothing tells
+            await asyncio.sleep(0.01)
+        for client in leaving:
+            client.reset()
+        while not all(wire.ended for wire in upstream.kept):  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
+    await upstream.strike("none")
 
 
 class Storm:
@@ -131,10 +164,10 @@ class Storm:
         self._begun = 0
 
     async def rage(self, exchanges: int) -> None:
-        """Make so many exchanges; each has one right answer, or the proxy's own, or breaks."""
+        """Make so many exchanges; each has one right answer, or the proxy's own, or breaks.  Then clients leave."""
         end = self._begun + exchanges
         await asyncio.gather(*(self._work(end) for _ in range(WORKERS)))
-        await self._upstream.strike("none")
+        await desert(self._upstream, self._proxy)
 
     async def _work(self, end: int) -> None:
         client: ClientWire | None = None

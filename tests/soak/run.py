@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import time
 
-from tests.e2e.rig import config, running_proxy
-from tests.soak.chaos import TIMEOUTS, Storm, Troubled, held, resident, served_again, settled
+from tests.e2e.rig import running_proxy
+from tests.soak.chaos import Storm, Troubled, held, resident, served_again, settled, troubled
 from tests.soak.crowd import MEBI, crowd
 
 ROUND = 5_000  # exchanges between two counts
@@ -16,7 +16,7 @@ ROUND = 5_000  # exchanges between two counts
 async def soak(hours: float, seed: int) -> None:
     """Storm for so long, and say after every round what is held; fails where descriptors or tasks stay."""
     until = time.monotonic() + hours * 3600
-    async with Troubled() as upstream, running_proxy(config(upstream.url, timeouts=TIMEOUTS)) as proxy:
+    async with Troubled() as upstream, running_proxy(troubled(upstream)) as proxy:
         await served_again(proxy)
         empty = await settled(upstream, proxy, held())
         storm = Storm(upstream, proxy, seed)
