@@ -15,19 +15,19 @@ import re
 from corsproxy.cors.check import Blocked, Step, Verdict
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.cors.names import method_problems, request_header_problems
-from corsproxy.cors.origin import parse_origin
+from corsproxy.cors.origin import parse_origin, read_origin
 from corsproxy.cors.origin_list import is_insecure
 from corsproxy.errors import InvalidOrigin, PolicyProblem
 
 _BLOCKED = "Access to {initiator} at {where} from origin '{origin}' has been blocked by CORS policy: "
-_PREFLIGHT = "Response to preflight request doesn't pass access control check: "
+PREFLIGHT = "Response to preflight request doesn't pass access control check: "
 _FETCH_HINT = " Have the server send the header with a valid value."
 _XHR_HINT = (
     " The credentials mode of requests initiated by the XMLHttpRequest is controlled by the withCredentials attribute."
 )
 
 # Reasons that Chromium puts into its CORS sentence.
-_CORS_SENTENCES = {
+CORS_SENTENCES = {
     Blocked.MISSING_ALLOW_ORIGIN: "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
     Blocked.MULTIPLE_ALLOW_ORIGIN: (
         "The 'Access-Control-Allow-Origin' header contains multiple values '{subject}', but only one is allowed."
@@ -67,7 +67,7 @@ _CORS_SENTENCES = {
 }
 
 # Reasons that it reports without that word.
-_OTHER_SENTENCES = {
+OTHER_SENTENCES = {
     Blocked.REQUEST_MODE: (
         'Fetch API cannot load {url}. Request mode is "same-origin" but the URL\'s origin is not same as the request '
         "origin {origin}."
@@ -122,16 +122,16 @@ def chromium(verdict: Verdict, *, url: str, origin: str, initiator: str = "fetch
     """
     if verdict.blocked is None:
         return ""
-    words = {"subject": _escaped(verdict.subject), "url": _shown(url), "origin": _shown(origin)}
+    words = {"subject": escaped(verdict.subject), "url": shown(url), "origin": shown(origin)}
     if verdict.blocked is Blocked.REDIRECT_SCHEME and verdict.subject in _UNSAFE_SCHEMES:
         return "Failed to load resource: net::ERR_UNSAFE_REDIRECT"
-    if verdict.blocked in _OTHER_SENTENCES:
-        return _OTHER_SENTENCES[verdict.blocked].format_map(words)
+    if verdict.blocked in OTHER_SENTENCES:
+        return OTHER_SENTENCES[verdict.blocked].format_map(words)
     where = f"'{words['url']}'"
     if verdict.url not in {"", url}:
-        where = f"'{_shown(verdict.url)}' (redirected from {where})"
-    check = _PREFLIGHT if verdict.step is Step.PREFLIGHT and verdict.blocked in _ACCESS_CHECK else ""
-    reason = _CORS_SENTENCES[verdict.blocked].format_map(words)
+        where = f"'{shown(verdict.url)}' (redirected from {where})"
+    check = PREFLIGHT if verdict.step is Step.PREFLIGHT and verdict.blocked in _ACCESS_CHECK else ""
+    reason = CORS_SENTENCES[verdict.blocked].format_map(words)
     hint = _HINTS.get((initiator, verdict.blocked), "")
     return _BLOCKED.format(initiator=initiator, where=where, **words) + check + reason + hint
 
@@ -151,7 +151,7 @@ def sentence(decision: Decision, *, url: str, origin: str) -> str:
 def websocket_refused(status: int, *, url: str) -> str:
     """What Chromium prints when a WebSocket handshake is answered by anything but 101; it names no reason."""
     reason = _HANDSHAKES.get(status, f"Error during WebSocket handshake: Unexpected response code: {status}")
-    return f"WebSocket connection to '{_shown(url.replace('http', 'ws', 1))}' failed: {reason}"
+    return f"WebSocket connection to '{shown(url.replace('http', 'ws', 1))}' failed: {reason}"
 
 
 def advice(decision: Decision, policy_name: str) -> str:
@@ -159,7 +159,7 @@ def advice(decision: Decision, policy_name: str) -> str:
 
     Where no configuration can help, it says so, and what can.
     """
-    subject = _escaped(decision.subject)
+    subject = escaped(decision.subject)
     match decision.outcome:
         case Outcome.DENIED_ORIGIN | Outcome.PREFLIGHT_DENIED_ORIGIN:
             return _origin_advice(subject, policy_name)
@@ -171,6 +171,20 @@ def advice(decision: Decision, policy_name: str) -> str:
             return f"set `allow_private_network: true` in policy {policy_name}"
         case _:
             return ""
+
+
+def is_hopeless(decision: Decision) -> bool:
+    """Whether no change of a policy allows what was denied: the page itself has to ask for something else."""
+    subject = escaped(decision.subject)
+    match decision.outcome:
+        case Outcome.DENIED_ORIGIN | Outcome.PREFLIGHT_DENIED_ORIGIN:
+            return subject != "null" and read_origin(subject) is None
+        case Outcome.PREFLIGHT_DENIED_METHOD:
+            return any(method_problems([subject]))
+        case Outcome.PREFLIGHT_DENIED_HEADERS:
+            return any(request_header_problems([name.strip() for name in subject.split(",")]))
+        case _:
+            return False
 
 
 def _origin_advice(origin: str, policy_name: str) -> str:
@@ -218,10 +232,11 @@ def _yaml(token: str) -> str:
     return token if _PLAIN_WORD.fullmatch(token) else json.dumps(token)
 
 
-def _shown(text: str) -> str:
-    return _escaped(text.encode("utf-8", "backslashreplace"))
+def shown(text: str) -> str:
+    """A text as ``escaped`` prints it."""
+    return escaped(text.encode("utf-8", "backslashreplace"))
 
 
-def _escaped(value: bytes) -> str:
+def escaped(value: bytes) -> str:
     """As Chromium prints a value: printable ASCII as it is, every other byte as four hexadecimal digits."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\u{byte:04X}" for byte in value)

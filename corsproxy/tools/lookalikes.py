@@ -1,0 +1,150 @@
+"""What only looks like CORS: the browser says "blocked by CORS policy", and the reason is another one.
+
+Rules: each remark is certain from what was asked and answered, and says what to look at instead; what is merely
+possible is said as possible.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from corsproxy.cors.browser import Fetched
+from corsproxy.cors.check import Blocked
+from corsproxy.cors.correction import diagnose
+from corsproxy.cors.fetch import Credentials, Mode, Request, get, values_of
+from corsproxy.cors.origin import read_origin
+from corsproxy.cors.safelist import is_forbidden_header
+from corsproxy.cors.serialized import is_loopback
+from corsproxy.cors.words import escaped
+from corsproxy.http.cookie_verdict import Asked, cookie_name, why_refused
+from corsproxy.tools.simulation import Exchanged
+
+_SERVER_ERRORS: Final = range(500, 600)
+_ALLOW_ORIGIN: Final = b"access-control-allow-origin"
+
+
+def lookalikes(request: Request, exchanges: Sequence[Exchanged], fetched: Fetched) -> tuple[str, ...]:
+    """Every remark on a request, its answers and what a browser made of them."""
+    return (*_before(request), *_after(request, exchanges, fetched))
+
+
+def _before(request: Request) -> Iterator[str]:
+    """What can be said before anything is sent."""
+    page, url = read_origin(request.origin.decode("latin-1")), urlsplit(request.url)
+    host = _bracketed(url.hostname or "")
+    if page and page.scheme == "https" and url.scheme == "http" and not is_loopback(host):
+        yield (
+            "mixed content: a page over https may not ask a server over http, and the browser does not even send the "
+            "request; serve the API by https"
+        )
+    if page and not is_loopback(page.host) and is_local(host) and not is_local(page.host):
+        yield (
+            "Local Network Access: a page of a public site that asks a server on this machine or network needs the "
+            "user's permission, which Chromium asks for before it looks at CORS; no response header replaces it"
+        )
+    if page is None and request.origin != b"null":
+        diagnosis = diagnose(request.origin.decode("latin-1"))
+        meant = f"; browsers send {diagnosis.correction}" if diagnosis.correction else ""
+        yield f"{escaped(request.origin)} {diagnosis.reason}{meant}"
+    if request.mode is Mode.NO_CORS:
+        yield "mode no-cors: the answer is opaque (status 0, no body), whatever the server allows; use the default mode, cors"
+    for name, value in request.headers:
+        if is_forbidden_header(name, value):
+            yield f"{escaped(name)} is set by the browser alone: it drops what a script sets, without a word"
+
+
+def is_local(host: str) -> bool:
+    """Whether a host (IPv6 in brackets) names this machine or a private network."""
+    if is_loopback(host):
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.endswith(".local")
+    return address.is_private
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _after(request: Request, exchanges: Sequence[Exchanged], fetched: Fetched) -> Iterator[str]:
+    """What the answers give away."""
+    if not exchanges:
+        return
+    last, blocked = exchanges[-1], fetched.verdict.blocked
+    status, headers = last.answered.status, last.answered.headers
+    if blocked is Blocked.MISSING_ALLOW_ORIGIN:
+        yield from _missing(last)
+    if len(values_of(headers, _ALLOW_ORIGIN)) > 1:
+        yield (
+            "two Access-Control-Allow-Origin headers: the API and something in front of it both write one; behind "
+            "corsproxy the API's own are replaced"
+        )
+    if blocked is Blocked.PREFLIGHT_STATUS and status in {401, 403, 407}:
+        yield (
+            f"the preflight got {status}: browsers send no credentials with it, so whatever asks for them must leave "
+            "OPTIONS alone; corsproxy answers it before the API is asked"
+        )
+    if blocked is Blocked.PREFLIGHT_REDIRECT:
+        yield (
+            "the preflight was redirected, often to https, to a log-in page or to a path with a slash at its end; ask "
+            "for the final URL"
+        )
+    yield from _slash(request, get(headers, _ALLOW_ORIGIN))
+    if last.preflight:
+        return
+    yield from _cookies(request, last)
+    resource_policy = get(headers, b"cross-origin-resource-policy")
+    if resource_policy in {b"same-origin", b"same-site"}:
+        yield (
+            f"Cross-Origin-Resource-Policy is {escaped(resource_policy)}: it keeps <img>, <script> and other no-cors "
+            "requests of other origins out, whatever CORS allows"
+        )
+
+
+def _missing(last: Exchanged) -> Iterator[str]:
+    status = last.answered.status
+    if last.rule is None and last.own:
+        yield f"corsproxy itself answered {status}, before any policy applied: {last.own}"
+    elif status in _SERVER_ERRORS and last.rule is None:
+        yield (
+            f"the answer was {status}: the server failed, and its error carries no CORS headers, so that the browser "
+            "speaks of CORS; look at the server's log"
+        )
+    elif status in {301, 302, 303, 307, 308}:
+        yield f"the answer was a redirect ({status}) without CORS headers; each server on the way has to allow the page"
+
+
+def _slash(request: Request, found: bytes | None) -> Iterator[str]:
+    if found is None or found == request.origin:
+        return
+    if found.rstrip(b"/") == request.origin:
+        yield "Access-Control-Allow-Origin ends with a slash, which no origin has; the server must echo it byte for byte"
+        return
+    page, other = read_origin(request.origin.decode("latin-1")), read_origin(found.decode("latin-1"))
+    if page and other and page.host == other.host:
+        different = "scheme" if page.scheme != other.scheme else "port"
+        yield (
+            f"only the {different} differs: an origin is scheme, host and port, so {escaped(found)} and "
+            f"{escaped(request.origin)} are two"
+        )
+
+
+def _cookies(request: Request, last: Exchanged) -> Iterator[str]:
+    lines = values_of(last.answered.headers, b"set-cookie")
+    if not lines:
+        return
+    if request.credentials is not Credentials.INCLUDE:
+        yield "the answer sets a cookie, which is ignored: only credentials: 'include' stores and sends cookies across origins"
+        return
+    url = urlsplit(request.url)
+    asked = Asked(url.scheme, _bracketed(url.hostname or ""))
+    if (page := read_origin(request.origin.decode("latin-1"))) is not None:
+        asked = asked._replace(page_scheme=page.scheme, page_host=page.host)
+    for line in lines:
+        if why := why_refused(line, asked):
+            yield f"the browser refuses the cookie {cookie_name(line).decode('latin-1')}: {why}"
