@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
     from corsproxy.server.config_file import ConfigFile
+    from corsproxy.tools.written_config import WrittenConfig
 
 STANDARD_INPUT = "-"
 STANDARD_INPUT_NAME = "standard input"  # in problems
@@ -51,3 +52,11 @@ def config_source(file: str) -> tuple[ConfigFile, bytes]:
         return ConfigFile(STANDARD_INPUT_NAME, dict(os.environ), pseudonym), sys.stdin.buffer.read()
     source = ConfigFile(file, dict(os.environ), pseudonym)
     return source, source.read()
+
+
+def read_written(file: str) -> WrittenConfig:
+    """Read a configuration file and keep its text, for commands that point into it; raises InvalidConfig."""
+    from corsproxy.tools.written_config import WrittenConfig  # noqa: PLC0415  # --help does not need it
+
+    source, content = config_source(file)
+    return WrittenConfig.read(source.decode(content), source.file, source.environment)

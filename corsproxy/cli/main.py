@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "demo": "See in a browser what the proxy is for.",
     "dev": "Put the proxy in front of one API, for a front-end on localhost.",
     "serve": "Serve the rule table of a configuration file, or one API by flags alone.",
+    "explain": "Say why the browser said no, and what to change.",
     "check": "Say what a configuration means, or everything that is wrong with it.",
     "schema": "Print the JSON Schema of configuration files, for editors.",
     "healthcheck": "Ask a running proxy whether it is ready.",

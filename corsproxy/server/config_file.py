@@ -37,9 +37,12 @@ class ConfigFile:
         """What the content means; raises InvalidConfig with every problem."""
         from corsproxy.config.load import load_config  # noqa: PLC0415  # --help does not need it
 
+        return load_config(self.decode(content), self.file, self.environment, pseudonym=self.pseudonym)
+
+    def decode(self, content: bytes) -> str:
+        """The content as text; raises InvalidConfig when it is none."""
         try:
-            text = content.decode("utf-8")
+            return content.decode("utf-8")
         except UnicodeDecodeError as error:
             message = f"byte {error.start} of the file is not UTF-8; save it as UTF-8"
             raise InvalidConfig((Problem(self.file, 0, 0, message),)) from None
-        return load_config(text, self.file, self.environment, pseudonym=self.pseudonym)

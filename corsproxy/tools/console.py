@@ -41,7 +41,9 @@ _FIREFOX: Final = re.compile(
     r"Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at '?(?P<url>\S+?)'?\. "
     r"\(Reason: (?P<reason>.*?)\)\."
 )
-_SAFARI_URL: Final = re.compile(r"(?P<api>Fetch API|XMLHttpRequest|EventSource) cannot load (?P<url>\S+?)\.? due to access control")
+_SAFARI_URL: Final = re.compile(
+    r"(?P<api>Fetch API|XMLHttpRequest|EventSource) cannot load (?P<url>\S+?)\.? due to access control"
+)
 
 
 def read_console(text: str) -> Complaint | None:
@@ -123,7 +125,11 @@ def _chromium_other(text: str) -> Complaint | None:
         if match := pattern.search(text):
             said = match.groupdict()
             return Complaint(
-                "Chromium", blocked, url=said["url"].rstrip("."), origin=said.get("origin") or "", subject=said.get("subject") or ""
+                "Chromium",
+                blocked,
+                url=said["url"].rstrip("."),
+                origin=said.get("origin") or "",
+                subject=said.get("subject") or "",
             )
     return None
 
@@ -136,7 +142,12 @@ def _firefox(text: str) -> Complaint | None:
         if reason := pattern.fullmatch(match["reason"]):
             step = Step.PREFLIGHT if blocked in _PREFLIGHT_REASONS else Step.ACTUAL
             return Complaint(
-                "Firefox", blocked, url=match["url"], subject=reason.groupdict().get("subject") or "", step=step, at=match["url"]
+                "Firefox",
+                blocked,
+                url=match["url"],
+                subject=reason.groupdict().get("subject") or "",
+                step=step,
+                at=match["url"],
             )
     return None
 

@@ -244,7 +244,9 @@ def _suspicions(config: WrittenConfig, path: Path, origin: str) -> Iterator[str]
         if other not in {"*", "null"} and "*" not in other and _resembles(origin, other):
             yield f"{origin} resembles {other} and belongs to somebody else, unless you know better"
             return
-    if is_loopback(parsed.host) and any(not is_loopback(parse_origin(o).host) for o in listed if "*" not in o and o != "null"):
+    if is_loopback(parsed.host) and any(
+        not is_loopback(parse_origin(o).host) for o in listed if "*" not in o and o != "null"
+    ):
         yield "every program on a visitor's own machine can serve pages of a loopback origin; keep it out of production"
 
 
@@ -254,4 +256,6 @@ def _resembles(origin: str, other: str) -> bool:
     listed = parse_origin(other)
     if host == listed.host or host.endswith("." + listed.host) or scheme != listed.scheme:
         return False
-    return host.startswith(listed.host) or host.endswith(listed.host) or origin in {trick for trick, _ in tricks(listed)}
+    return (
+        host.startswith(listed.host) or host.endswith(listed.host) or origin in {trick for trick, _ in tricks(listed)}
+    )

@@ -77,9 +77,14 @@ _PREFLIGHT: Final = (
         "cors-preflight-fetch-0",
         frozenset({Blocked.MALFORMED_ALLOW_METHODS, Blocked.MALFORMED_ALLOW_HEADERS}),
     ),
-    _Check("the method is granted", "cors-preflight-fetch-0", frozenset({Blocked.METHOD}), b"access-control-allow-methods"),
     _Check(
-        "every header is granted", "cors-preflight-fetch-0", frozenset({Blocked.HEADER}), b"access-control-allow-headers"
+        "the method is granted", "cors-preflight-fetch-0", frozenset({Blocked.METHOD}), b"access-control-allow-methods"
+    ),
+    _Check(
+        "every header is granted",
+        "cors-preflight-fetch-0",
+        frozenset({Blocked.HEADER}),
+        b"access-control-allow-headers",
     ),
 )
 _ACTUAL: Final = (_ALLOW_ORIGIN, _ALLOW_CREDENTIALS)
@@ -121,15 +126,27 @@ def _beginning(request: Request, fetched: Fetched) -> Iterator[Step]:
     own, other = request.origin.decode("latin-1"), origin_of(request.url).decode("latin-1")
     blocked = fetched.verdict.blocked
     if own == other:
-        yield Step("the page asks its own origin, so that CORS does not apply", f"{_FETCH}concept-main-fetch", State.NOTE, own)
+        yield Step(
+            "the page asks its own origin, so that CORS does not apply", f"{_FETCH}concept-main-fetch", State.NOTE, own
+        )
         return
-    yield Step(f"the page asks another origin, in mode {request.mode.value}", f"{_FETCH}concept-main-fetch", State.NOTE, f"{own} asks {other}")
+    yield Step(
+        f"the page asks another origin, in mode {request.mode.value}",
+        f"{_FETCH}concept-main-fetch",
+        State.NOTE,
+        f"{own} asks {other}",
+    )
     if blocked in {Blocked.REQUEST_MODE, Blocked.SCHEME}:
         yield Step("such a request may be made", f"{_FETCH}concept-main-fetch", State.FAILED, _words(fetched.verdict))
     elif request.mode is Mode.CORS and is_preflighted(request):
         yield Step("a preflight asks first", f"{_FETCH}cors-preflight-fetch-0", State.NOTE, _why_preflighted(request))
     elif request.mode is Mode.CORS:
-        yield Step("no preflight is needed", f"{_FETCH}concept-main-fetch", State.NOTE, "the method and all headers are safelisted")
+        yield Step(
+            "no preflight is needed",
+            f"{_FETCH}concept-main-fetch",
+            State.NOTE,
+            "the method and all headers are safelisted",
+        )
 
 
 def _why_preflighted(request: Request) -> str:
@@ -206,4 +223,6 @@ def _end(fetched: Fetched) -> Step:
     if response is None or fetched.tainting is Tainting.OPAQUE:
         return Step("the page gets an opaque answer: no status, no headers, no body", clause, State.NOTE)
     names = ", ".join(dict.fromkeys(escaped(name) for name, _ in response.headers))
-    return Step("the page reads the answer", clause, State.PASSED, f"{response.status}, and these headers: {names or 'none'}")
+    return Step(
+        "the page reads the answer", clause, State.PASSED, f"{response.status}, and these headers: {names or 'none'}"
+    )

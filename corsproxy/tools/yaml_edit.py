@@ -20,7 +20,9 @@ from corsproxy.errors import CorsproxyError
 Value = str | bool | Sequence[str]
 
 # What YAML takes for a text, and for the same text, without quotes.  An origin is one; "*", "null" and "yes" are not.
-_PLAIN: Final = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[A-Za-z][A-Za-z0-9_\-./:]*[A-Za-z0-9/]", re.IGNORECASE)
+_PLAIN: Final = re.compile(
+    r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[A-Za-z][A-Za-z0-9_\-./:]*[A-Za-z0-9/]", re.IGNORECASE
+)
 
 
 class NotEditable(CorsproxyError):

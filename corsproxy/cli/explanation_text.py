@@ -1,0 +1,97 @@
+"""An explanation on a terminal: the verdict, the browsers' words, where it was decided, and what to change."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import click
+
+from corsproxy.cli.style import wants_colour
+from corsproxy.cors.words import escaped
+from corsproxy.http.answers import printable
+from corsproxy.tools.explanation import Explanation
+from corsproxy.tools.fix import Fix, NoFix
+from corsproxy.tools.steps import State, Step
+
+_MARKS: Final = {
+    State.PASSED: ("ok", "green"),
+    State.FAILED: ("NO", "red"),
+    State.NOT_REACHED: ("-", ""),
+    State.NOTE: ("", ""),
+}
+_WIDTH: Final = 10
+
+
+def print_explanations(explanations: Iterable[Explanation]) -> None:
+    """All of them, on standard output."""
+    colour = wants_colour(sys.stdout)
+    for number, explanation in enumerate(explanations):
+        if number:
+            click.echo()
+        for line in _lines(explanation):
+            click.echo(line, color=colour)
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    yield _verdict(explanation)
+    yield ""
+    for browser, sentence in explanation.sentences.items():
+        yield _labelled(browser, printable(sentence), "red" if browser == "Chromium" else "")
+    if explanation.rule:
+        yield _labelled("rule", f"{explanation.rule.name}  ({explanation.rule.where})")
+        policy = explanation.rule.policy
+        yield _labelled("policy", f"{policy.name}  ({explanation.policy_where})" if policy else "none")
+    yield ""
+    for number, step in enumerate(explanation.steps, 1):
+        yield from _step(number, step)
+    yield from _fix(explanation.fix)
+    if explanation.lookalikes:
+        yield ""
+        yield from _list("note", explanation.lookalikes, "yellow")
+
+
+def _verdict(explanation: Explanation) -> str:
+    request = explanation.request
+    word = (
+        click.style("blocked", fg="red", bold=True)
+        if explanation.blocked
+        else click.style("allowed", fg="green", bold=True)
+    )
+    cookies = " with credentials" if request.credentials.value == "include" else ""
+    return f"{word}   {escaped(request.method)} {printable(request.url)} from {escaped(request.origin)}{cookies}"
+
+
+def _step(number: int, step: Step) -> Iterator[str]:
+    mark, colour = _MARKS[step.state]
+    dim = step.state is State.NOT_REACHED
+    text = click.style(step.title, dim=dim, bold=step.state is State.FAILED)
+    yield f"{number:3} {click.style(f'{mark:2}', fg=colour or None)} {text}"
+    if step.found:
+        yield f"        {click.style(printable(step.found), fg='red' if step.state is State.FAILED else None, dim=step.state is not State.FAILED)}"
+    if step.state is State.FAILED:
+        yield f"        {click.style(step.clause, dim=True)}"
+
+
+def _fix(fix: Fix | NoFix | None) -> Iterator[str]:
+    if fix is None:
+        return
+    yield ""
+    if isinstance(fix, NoFix):
+        yield _labelled("change", printable(fix.reason), "yellow")
+        return
+    yield _labelled("change", "this was tried, and lets the request pass:")
+    for line in fix.diff.splitlines():
+        yield "    " + click.style(line, fg={"+": "green", "-": "red"}.get(line[:1]))
+    yield from _list("then", fix.allows, "")
+    yield from _list("careful", fix.warnings, "yellow")
+
+
+def _list(label: str, texts: Iterable[str], colour: str) -> Iterator[str]:
+    for text in texts:
+        yield _labelled(label, printable(text), colour)
+
+
+def _labelled(label: str, text: str, colour: str = "") -> str:
+    return f"{label:{_WIDTH}}{click.style(text, fg=colour or None)}"

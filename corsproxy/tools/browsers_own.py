@@ -1,0 +1,18 @@
+"""Which headers of a request on the wire were set by the page's script: those that the browser does not add by itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from corsproxy.cors.fetch import Headers, without
+
+# Sec- and the forbidden names are the browser's anyway (cors.safelist); these are the others that it adds.
+_ADDED: Final = frozenset(
+    b"accept accept-encoding accept-language cache-control connection content-length cookie dnt host origin pragma "
+    b"priority referer te upgrade-insecure-requests user-agent".split()
+)
+
+
+def scripts_own(headers: Headers) -> Headers:
+    """The headers that are left when the browser's own are taken away."""
+    return tuple(header for header in without(headers, _ADDED) if not header[0].lower().startswith(b"sec-"))
