@@ -13,7 +13,7 @@ import yaml
 from corsproxy.cli.exchange_lines import _VERDICTS
 from corsproxy.config.model import PolicyConfig
 from corsproxy.cors.check import Blocked, Step, Verdict
-from corsproxy.cors.words import _CORS_SENTENCES, chromium, websocket_refused
+from corsproxy.cors.words import CORS_SENTENCES, chromium, websocket_refused
 from corsproxy.errors import InvalidConfig
 from tests import documents
 from tests.documents import ROOT, Block, Document
@@ -115,7 +115,7 @@ def test_the_table_has_every_sentence_of_the_browser():
     start = f"Access to fetch at '{URL}' from origin '{APP}' has been blocked by CORS policy: "
     sentences = [
         chromium(Verdict(reason, SUBJECTS.get(reason, b""), Step.ACTUAL, URL), url=URL, origin=APP)
-        for reason in _CORS_SENTENCES
+        for reason in CORS_SENTENCES
     ]
     shown = [documents.codes(cells[0])[0] for cells in CORS.table("What you see, what it means, what to write")]
     assert shown == [sentence.removeprefix(start) for sentence in sentences]

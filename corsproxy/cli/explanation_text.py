@@ -69,7 +69,8 @@ def _step(number: int, step: Step) -> Iterator[str]:
     text = click.style(step.title, dim=dim, bold=step.state is State.FAILED)
     yield f"{number:3} {click.style(f'{mark:2}', fg=colour or None)} {text}"
     if step.found:
-        yield f"        {click.style(printable(step.found), fg='red' if step.state is State.FAILED else None, dim=step.state is not State.FAILED)}"
+        failed = step.state is State.FAILED
+        yield " " * 8 + click.style(printable(step.found), fg="red" if failed else None, dim=not failed)
     if step.state is State.FAILED:
         yield f"        {click.style(step.clause, dim=True)}"
 

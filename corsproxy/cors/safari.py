@@ -40,9 +40,9 @@ SENTENCES: Final = {
 def safari(verdict: Verdict, *, url: str, origin: str, status: int, initiator: str = "fetch") -> str:
     """The sentence that Safari prints for a verdict, "" when the page got its answer.
 
-    ``url`` is the one that the page asked for, ``status`` that of the refused answer.  WebKit looks at the status first,
-    so that a refused preflight is reported by it, whatever its headers are.  Reasons without a sentence of their own
-    get the line that follows every other one.
+    ``url`` is the one that the page asked for, ``status`` that of the refused answer.  WebKit looks at the status
+    first, so that a refused preflight is reported by it, whatever its headers are.  Reasons without a sentence of their
+    own get the line that follows every other one.
     """
     if verdict.blocked is None:
         return ""

@@ -1,4 +1,4 @@
-"""Which headers of a request on the wire were set by the page's script: those that the browser does not add by itself."""
+"""Which headers of a request on the wire the page's script has set: those that no browser adds by itself."""
 
 from __future__ import annotations
 

@@ -56,14 +56,15 @@ def explain_complaint(config: WrittenConfig, complaint: Complaint, request: Requ
 
 
 def _why_then(complaint: Complaint, explanation: Explanation) -> list[str]:
-    """This configuration would not have had the browser say so: what else may be the case."""
+    """What else may be the case, where this configuration would not have had the browser say so."""
     policy = explanation.rule.policy if explanation.rule else None
     remarks = []
     if complaint.step is Step.PREFLIGHT and complaint.blocked is Blocked.MISSING_ALLOW_ORIGIN and policy:
         spec = policy.spec
         remarks.append(
             f"the origin is allowed, so the preflight asked for a method or a header that is not: policy {policy.name} "
-            f"grants the methods {', '.join(spec.allow_methods)} and the headers {', '.join(spec.allow_headers) or '(none)'}; "
+            f"grants the methods {', '.join(spec.allow_methods)} and the headers "
+            f"{', '.join(spec.allow_headers) or '(none)'}; "
             "paste the call itself (Copy as fetch) to have the change worked out"
         )
     elif complaint.blocked in _NEVER_OURS:

@@ -38,8 +38,8 @@ _CHROMIUM: Final = re.compile(
 )
 # Firefox puts the URL in quotes in some of its messages, and in some of its translations.
 _FIREFOX: Final = re.compile(
-    r"Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at '?(?P<url>\S+?)'?\. "
-    r"\(Reason: (?P<reason>.*?)\)\."
+    r"Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at "
+    r"'?(?P<url>\S+?)'?\. \(Reason: (?P<reason>.*?)\)\."
 )
 _SAFARI_URL: Final = re.compile(
     r"(?P<api>Fetch API|XMLHttpRequest|EventSource) cannot load (?P<url>\S+?)\.? due to access control"
@@ -48,17 +48,17 @@ _SAFARI_URL: Final = re.compile(
 
 def read_console(text: str) -> Complaint | None:
     """The first message of a browser about CORS in a text; None when there is none."""
-    plain = _SPACE.sub(" ", text.translate(_QUOTES)).strip()
+    plain = _SPACE.sub(" ", text.translate(STRAIGHT_QUOTES)).strip()
     return _chromium(plain) or _firefox(plain) or _safari(plain)
 
 
-_QUOTES: Final = str.maketrans("‘’“”", "''\"\"")
+STRAIGHT_QUOTES: Final = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 
 def _template(sentence: str, **groups: str) -> re.Pattern[str]:
     """The sentence as a pattern; a placeholder matches anything, or what ``groups`` has for it, at its first place."""
     pattern, names = "", set[str]()
-    for literal, name in _pieces(sentence.translate(_QUOTES)):
+    for literal, name in _pieces(sentence.translate(STRAIGHT_QUOTES)):
         pattern += re.escape(literal)
         if name:
             pattern += groups.get(name, rf"(?P<{name}>.*?)") if name not in names else ".*?"

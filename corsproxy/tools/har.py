@@ -18,7 +18,7 @@ from corsproxy.tools.browsers_own import scripts_own
 
 
 class UnreadableHar(CorsproxyError):
-    """This is no HAR file; the text says why."""
+    """A text is no HAR file; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

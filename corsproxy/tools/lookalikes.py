@@ -50,7 +50,10 @@ def _before(request: Request) -> Iterator[str]:
         meant = f"; browsers send {diagnosis.correction}" if diagnosis.correction else ""
         yield f"{escaped(request.origin)} {diagnosis.reason}{meant}"
     if request.mode is Mode.NO_CORS:
-        yield "mode no-cors: the answer is opaque (status 0, no body), whatever the server allows; use the default mode, cors"
+        yield (
+            "mode no-cors: the answer is opaque (status 0, no body), whatever the server allows; use the default mode, "
+            "cors"
+        )
     for name, value in request.headers:
         if is_forbidden_header(name, value):
             yield f"{escaped(name)} is set by the browser alone: it drops what a script sets, without a word"
@@ -123,7 +126,7 @@ def _slash(request: Request, found: bytes | None) -> Iterator[str]:
     if found is None or found == request.origin:
         return
     if found.rstrip(b"/") == request.origin:
-        yield "Access-Control-Allow-Origin ends with a slash, which no origin has; the server must echo it byte for byte"
+        yield "Access-Control-Allow-Origin ends with a slash, which no origin has; it must be the origin byte for byte"
         return
     page, other = read_origin(request.origin.decode("latin-1")), read_origin(found.decode("latin-1"))
     if page and other and page.host == other.host:
@@ -139,7 +142,7 @@ def _cookies(request: Request, last: Exchanged) -> Iterator[str]:
     if not lines:
         return
     if request.credentials is not Credentials.INCLUDE:
-        yield "the answer sets a cookie, which is ignored: only credentials: 'include' stores and sends cookies across origins"
+        yield "the answer sets a cookie, which is ignored: only credentials: 'include' keeps cookies across origins"
         return
     url = urlsplit(request.url)
     asked = Asked(url.scheme, _bracketed(url.hostname or ""))

@@ -28,7 +28,7 @@ _CURL: Final = re.compile(r"(?:\$ ?)?(?:\S*/)?curl(?:\.exe)?\s")
 
 
 class NotUnderstood(CorsproxyError):
-    """This is none of the inputs, or none that asks a question; the text says what it is or what to paste."""
+    """A text is none of the inputs, or asks no question; the message says what it is, or what to paste."""
 
 
 class Told(NamedTuple):
@@ -72,10 +72,10 @@ def read_questions(text: str, told: Told) -> list[Question]:
 
 
 def answer(question: Question, config: WrittenConfig | None, live: Send | None) -> Explanation:
-    """The explanation: of what a server really answers where ``live`` can ask it, else of what was recorded, else of
-    what the configuration would have answered.
+    """The explanation of a question.
 
-    Raises NotUnderstood where there is none of the three.
+    It is of what a server really answers where ``live`` can ask it, else of what was recorded, else of what the
+    configuration would have answered.  Raises NotUnderstood where there is none of the three.
     """
     send = live or question.answers
     if send is not None:

@@ -1,8 +1,8 @@
 """Small edits of a YAML text that leave everything else byte for byte: an entry to a list, a key to a mapping, a value.
 
-Rules: positions are those of PyYAML's own nodes; nothing is parsed by hand and nothing is dumped anew, so that comments,
-order and quoting stay (a round-trip library would write the whole file in its own style, and a diff of one line would
-become one of a hundred).  What an edit means is for the caller to check, by loading the result.
+Rules: positions are those of PyYAML's own nodes; nothing is parsed by hand and nothing is dumped anew, so that
+comments, order and quoting stay (a round-trip library would write the whole file in its own style, and a diff of one
+line would become one of a hundred).  What an edit means is for the caller to check, by loading the result.
 """
 
 from __future__ import annotations
