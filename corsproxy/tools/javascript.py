@@ -46,20 +46,24 @@ class _Reader:
     def items(self, closing: str) -> list[Literal]:
         """Values between commas, up to the closing bracket or the end of the script."""
         found: list[Literal] = []
-        while not self.at(closing):
+        while not self.closes(closing):
+            begun = self.position
             found.append(self.value())
-            self.at(",")
+            if not self.at(",") and self.position == begun:
+                return found  # a bracket of somebody else's closes what this one has opened
         return found
 
     def at(self, mark: str) -> bool:
-        """Whether this mark comes next, or nothing any more; the mark is taken."""
+        """Whether this mark comes next; it is taken."""
         self.position = cast("re.Match[str]", _BLANK.match(self.script, self.position)).end()
-        if self.position >= len(self.script):
-            return mark != ","
-        if self.script[self.position] != mark:
+        if not self.script.startswith(mark, self.position):
             return False
         self.position += 1
         return True
+
+    def closes(self, bracket: str) -> bool:
+        """Whether this bracket comes next, which is taken, or nothing any more."""
+        return self.at(bracket) or self.position >= len(self.script)
 
     def value(self) -> Literal:
         """One expression: its value where it is a literal."""
@@ -101,7 +105,7 @@ class _Reader:
 
     def mapping(self) -> dict[str, Literal]:
         found: dict[str, Literal] = {}
-        while not self.at("}"):
+        while not self.closes("}"):
             name = self.key()
             if name is not None and self.at(":"):
                 found[name] = self.value()

@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> _Parser:
-    parser = _Parser("curl", add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser = _Parser("curl", add_help=False, allow_abbrev=False)
     parser.add_argument("urls", nargs="*")
     parser.add_argument("--url", action="append", default=[])
     parser.add_argument("-X", "--request")

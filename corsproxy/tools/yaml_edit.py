@@ -128,7 +128,8 @@ def _insert_line(text: str, last: yaml.Node, column: int, source: str) -> str:
     newline = text.find("\n", end)
     if newline < 0:
         return f"{text}\n{' ' * column}{source}\n"
-    return _insert(text, newline + 1, f"{' ' * column}{source}\n")
+    ending = "\r\n" if text[newline - 1] == "\r" else "\n"
+    return _insert(text, newline + 1, f"{' ' * column}{source}{ending}")
 
 
 def _end(node: yaml.Node) -> int:
