@@ -55,6 +55,10 @@ def read_console(text: str) -> Complaint | None:
 STRAIGHT_QUOTES: Final = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 
+# Where a value of any length ends: with the message, or where Safari's next line begins.
+_END: Final = r"(?= \[Error\]| Fetch API cannot| XMLHttpRequest cannot|$)"
+
+
 def _template(sentence: str, **groups: str) -> re.Pattern[str]:
     """The sentence as a pattern; a placeholder matches anything, or what ``groups`` has for it, at its first place."""
     pattern, names = "", set[str]()
@@ -63,7 +67,7 @@ def _template(sentence: str, **groups: str) -> re.Pattern[str]:
         if name:
             pattern += groups.get(name, rf"(?P<{name}>.*?)") if name not in names else ".*?"
             names.add(name)
-    return re.compile(pattern if pattern.endswith((r"\.", "'")) else pattern + "$")
+    return re.compile(pattern + _END if pattern.endswith("*?)") else pattern)
 
 
 def _pieces(sentence: str) -> Iterator[tuple[str, str]]:
@@ -80,9 +84,10 @@ _CHROMIUM_OTHERS: Final = [
     for blocked, said in words.OTHER_SENTENCES.items()
     if "{url}" in said
 ]
-# Several reasons share one of Firefox's sentences; the most usual of them, which comes last, stands for all.
+# Several reasons share one of Firefox's sentences; the most usual of them, which comes last, stands for all.  That the
+# request "did not succeed" is said of everything that is not about CORS, and is for ``other_messages``.
 _FIREFOX_BY_SENTENCE: Final = {
-    **{said: blocked for blocked, said in firefox.REASONS.items()},
+    **{said: blocked for blocked, said in firefox.REASONS.items() if said != firefox.NO_SUCCESS},
     firefox.OTHER_ALLOW_ORIGIN: Blocked.OTHER_ALLOW_ORIGIN,
     firefox.MULTIPLE_ALLOW_ORIGIN: Blocked.MULTIPLE_ALLOW_ORIGIN,
     firefox.NOT_HTTP: Blocked.SCHEME,

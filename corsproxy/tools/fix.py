@@ -219,7 +219,7 @@ def _rules_under(config: WrittenConfig, path: Path) -> list[Rule]:
     rules = config.compiled.table.rules
     if path[0] == "rules":
         return [rule for rule in rules if config.index_of(rule) == path[1]]
-    return [rule for rule in rules if config.policy_path(rule) == path]
+    return [rule for rule in rules if rule.policy is not None and config.policy_path(rule) == path]
 
 
 def _warnings(config: WrittenConfig, edits: list[Edit]) -> Iterator[str]:
