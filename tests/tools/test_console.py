@@ -58,7 +58,12 @@ def test_every_cors_message_of_chromium(blocked, step, initiator):
         assert complaint.initiator == initiator
     if blocked in SUBJECTS:
         assert complaint.subject.encode() == SUBJECTS[blocked]
-    checked = blocked not in {Blocked.REQUEST_MODE, Blocked.SCHEME, Blocked.REDIRECT_SCHEME, Blocked.REDIRECT_CREDENTIALS}
+    checked = blocked not in {
+        Blocked.REQUEST_MODE,
+        Blocked.SCHEME,
+        Blocked.REDIRECT_SCHEME,
+        Blocked.REDIRECT_CREDENTIALS,
+    }
     if checked:
         assert complaint.step is step
 
@@ -109,7 +114,9 @@ def test_both_lines_of_safari(blocked, step, status, read):
     assert (complaint.browser, complaint.blocked, complaint.url) == ("Safari", read, URL)
 
 
-@pytest.mark.parametrize("text", ["", "hello", "Access to fetch at 'x' from origin 'y' has been blocked by CORS policy: ?"])
+@pytest.mark.parametrize(
+    "text", ["", "hello", "Access to fetch at 'x' from origin 'y' has been blocked by CORS policy: ?"]
+)
 def test_what_is_no_message_is_none(text):
     assert read_console(text) is None
 

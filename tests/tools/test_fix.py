@@ -188,13 +188,21 @@ def test_an_alias_is_edited_where_it_was_written():
     assert changes(fix)[-1] == "+    allow_origins: [https://app.example.com, https://new.example]"
 
 
-ORIGINS = st.sampled_from(["https://app.example.com", "https://x.test", "http://localhost:3000", "http://plain.test", "null"])
+ORIGINS = st.sampled_from(
+    ["https://app.example.com", "https://x.test", "http://localhost:3000", "http://plain.test", "null"]
+)
 METHODS = st.sampled_from([b"GET", b"PUT", b"DELETE", b"QUERY"])
-HEADERS = st.lists(st.sampled_from([(b"X-A", b"1"), (b"Authorization", b"x"), (b"Content-Type", b"application/json")]), unique=True)
+HEADERS = st.lists(
+    st.sampled_from([(b"X-A", b"1"), (b"Authorization", b"x"), (b"Content-Type", b"application/json")]), unique=True
+)
 
 
 @given(
-    st.sampled_from(["/orders", "/bank", "/star", "/inline", "/none"]), ORIGINS, METHODS, HEADERS, st.sampled_from(Credentials)
+    st.sampled_from(["/orders", "/bank", "/star", "/inline", "/none"]),
+    ORIGINS,
+    METHODS,
+    HEADERS,
+    st.sampled_from(Credentials),
 )
 def test_whatever_is_offered_has_been_tried(path, origin, method, headers, credentials):
     request = asks(path, origin, method=method, headers=tuple(headers), credentials=credentials)

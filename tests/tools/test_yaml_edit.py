@@ -28,7 +28,11 @@ def test_add_entry(text, after):
 
 KEYS = [
     ("a block mapping", "p:\n  a: 1\n  b: 2\nq: 3\n", "p:\n  a: 1\n  b: 2\n  k: true\nq: 3\n"),
-    ("a list at its end", "p:\n  a:\n    - x\n    - y\n\n# q\nq: 3\n", "p:\n  a:\n    - x\n    - y\n  k: true\n\n# q\nq: 3\n"),
+    (
+        "a list at its end",
+        "p:\n  a:\n    - x\n    - y\n\n# q\nq: 3\n",
+        "p:\n  a:\n    - x\n    - y\n  k: true\n\n# q\nq: 3\n",
+    ),
     ("a flow mapping", "p: {a: 1}\n", "p: {a: 1, k: true}\n"),
     ("an empty mapping", "p: {}\n", "p: {k: true}\n"),
     ("the key is there", "p:\n  k: false  # why\n  b: 2\n", "p:\n  k: true  # why\n  b: 2\n"),

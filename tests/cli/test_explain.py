@@ -1,0 +1,102 @@
+"""``corsproxy explain``: what people and programs read, and the exit code."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from corsproxy.cli.main import cli
+
+TEXT = """\
+policies:
+  web-app:
+    allow_origins:
+      - https://app.example.com  # production
+rules:
+  - {path: /api, upstream: http://127.0.0.1:9000, policy: web-app}
+"""
+URL, PAGE = "http://localhost:8080/api", "http://localhost:5173"
+LINE = (
+    f"Access to fetch at '{URL}' from origin '{PAGE}' has been blocked by CORS policy: "
+    "No 'Access-Control-Allow-Origin' header is present on the requested resource."
+)
+
+
+@pytest.fixture
+def config(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(TEXT)
+    return str(file)
+
+
+def run(*words, **more):
+    return CliRunner().invoke(cli, ["explain", *words], **more)
+
+
+def test_the_line_of_the_console_is_answered_with_the_line_to_change(config):
+    result = run("-c", config, LINE)
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"blocked   GET {URL} from {PAGE}\n")
+    assert f"\nChromium  {LINE}\n" in result.stdout
+    assert "\nFirefox   Cross-Origin Request Blocked: " in result.stdout
+    assert "\nSafari    Origin http://localhost:5173 is not allowed by" in result.stdout
+    assert f"\nrule      /api  ({config}:6:5)\npolicy    web-app  ({config}:2:3)\n" in result.stdout
+    assert "  4 NO Access-Control-Allow-Origin is the page's origin" in result.stdout
+    assert "\n    +      - http://localhost:5173\n" in result.stdout
+    assert "\ncareful   every program on a visitor's own machine" in result.stdout
+
+
+def test_standard_input_is_read_where_nothing_is_named(config):
+    assert run("-c", config, input=LINE).exit_code == 1
+    assert run("-c", config, "-", input=LINE).exit_code == 1
+
+
+def test_an_allowed_request_exits_with_0(config):
+    result = run("-c", config, "--origin", "https://app.example.com", URL)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("allowed   GET")
+    assert "the page reads the answer" in result.stdout
+
+
+def test_several_requests_of_a_har_file(config, tmp_path):
+    entry = {
+        "request": {"method": "GET", "url": URL, "headers": [{"name": "Origin", "value": PAGE}]},
+        "response": {"status": 200, "headers": []},
+    }
+    file = tmp_path / "page.har"
+    file.write_text(json.dumps({"log": {"entries": [entry, entry]}}))
+    result = run("-c", config, str(file))
+    assert result.exit_code == 1
+    assert result.stdout.count("blocked   GET") == 2
+
+
+def test_json_for_programs(config):
+    result = run("-c", config, "--json", "--origin", PAGE, "--method", "PUT", "--header", "X-A", "--credentials", URL)
+    (found,) = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert found["request"]["headers"] == [["X-A", "?"]]
+    assert found["request"]["credentials"] == "include"
+
+
+def test_no_colours_where_nobody_sees_them(config):
+    assert "\x1b" not in run("-c", config, LINE).output
+
+
+def test_what_cannot_be_changed_is_said(config):
+    result = run("-c", config, "--origin", PAGE, "http://localhost:8080/nowhere")
+    assert 'change    no rule matches the path "/nowhere"' in result.stdout
+    assert "corsproxy itself answered 404" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["TypeError: Failed to fetch"], "this line is the same for every failure"),
+        (["nothing.har"], "nothing.har cannot be read"),
+        (["--origin", PAGE, URL], "name the rule table with -c, or ask the server with --live"),
+    ],
+)
+def test_what_is_not_understood_is_said_in_a_line(words, message):
+    result = run(*words)
+    assert result.exit_code == 1
+    assert message in str(result.exception)
