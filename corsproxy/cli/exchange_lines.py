@@ -135,7 +135,8 @@ class ExchangePrinter:
         denial = self._denials.meet(exchange)
         if denial is None:
             return ""
-        place = f"{denial.rule.name} ({denial.rule.where}), policy {denial.policy}"
+        rule, policy = denial.rule, denial.policy
+        place = f"{rule.name} ({rule.where}), policy {policy.name} ({policy.where})"
         if denial.count > 1:
             return self._indented("again", f"{denial.count} times by now, {place}", _DIM)
         if not denial.named:
@@ -143,7 +144,7 @@ class ExchangePrinter:
         lines = [
             ("browser", browser_sentence(exchange), _RED),
             ("rule", place, _DIM),
-            ("fix", self._advise(exchange.decision, denial.policy), _GREEN),
+            ("fix", self._advise(exchange.decision, policy.name), _GREEN),
         ]
         return "".join(self._indented(*line) for line in lines)
 

@@ -57,7 +57,7 @@ def explain(
     \b
         a URL                      --origin, --method, --header, --credentials say the rest
         a message of the console   of Chromium, Firefox or Safari, pasted whole
-        a call                     fetch(...), XMLHttpRequest, or curl ("Copy as fetch", "Copy as cURL")
+        a call                     fetch(...), XMLHttpRequest, axios, or curl ("Copy as fetch", "Copy as cURL")
         a HAR file                 its name, or its text
 
     \b
@@ -65,15 +65,21 @@ def explain(
         corsproxy explain -c config.yaml "Access to fetch at 'http://localhost:8080/api' from origin ..."
         corsproxy explain --live --origin https://app.example.com https://api.example.com/orders
 
-    Exits with 1 when something is blocked.
+    Without -c and --live, a message is explained by itself, with what the server has to answer.  Exits with 1 when
+    something is blocked, or was not understood.
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
-    from corsproxy.tools.questions import Told, answer, read_questions  # noqa: PLC0415  # --help needs none of them
+    from corsproxy.tools.live import NoAnswer  # noqa: PLC0415  # --help needs none of them
+    from corsproxy.tools.questions import NotUnderstood, Told, answer, read_questions  # noqa: PLC0415
 
     config = read_written(file) if file else None
     told = Told(origin, method, headers, credentials)
-    explanations = [
-        answer(question, config, _live() if live else None) for question in read_questions(_text(what), told)
-    ]
+    explanations, failed = [], False
+    for question in read_questions(_text(what), told):
+        try:
+            explanations.append(answer(question, config, _live() if live else None))
+        except (NotUnderstood, NoAnswer) as error:  # of a HAR file there are others
+            click.echo(str(error), err=True)
+            failed = True
     if as_json:
         from corsproxy.tools.as_json import as_json as plain  # noqa: PLC0415
 
@@ -82,7 +88,7 @@ def explain(
         from corsproxy.cli.explanation_text import print_explanations  # noqa: PLC0415
 
         print_explanations(explanations)
-    sys.exit(any(explanation.blocked for explanation in explanations))
+    sys.exit(failed or any(explanation.blocked for explanation in explanations))
 
 
 def _text(what: str | None) -> str:

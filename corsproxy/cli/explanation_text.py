@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import click
 
-from corsproxy.cli.style import wants_colour
+from corsproxy.cli.style import print_table, wants_colour
 from corsproxy.cors.words import escaped
 from corsproxy.http.answers import printable
+from corsproxy.tools.demands import Needed
 from corsproxy.tools.explanation import Explanation
 from corsproxy.tools.fix import Fix, NoFix
 from corsproxy.tools.steps import State, Step
@@ -24,14 +25,24 @@ _MARKS: Final = {
 _WIDTH: Final = 10
 
 
-def print_explanations(explanations: Iterable[Explanation]) -> None:
-    """All of them, on standard output."""
+def print_explanations(explanations: Sequence[Explanation]) -> None:
+    """All of them, on standard output: one in full; of several a table, and those in full that are blocked."""
     colour = wants_colour(sys.stdout)
+    if len(explanations) > 1:
+        print_table(("verdict", "request", "page", "why"), [_row(explanation) for explanation in explanations])
+        explanations = [explanation for explanation in explanations if explanation.blocked]
     for number, explanation in enumerate(explanations):
         if number:
             click.echo()
         for line in _lines(explanation):
             click.echo(line, color=colour)
+
+
+def _row(explanation: Explanation) -> tuple[str, str, str, str]:
+    request, blocked = explanation.request, explanation.fetched.verdict.blocked
+    asked = f"{escaped(request.method)} {printable(request.url)}"
+    why = blocked.value.replace("-", " ") if blocked else ""
+    return ("blocked" if blocked else "allowed", asked, escaped(request.origin), why)
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
@@ -42,11 +53,12 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     if explanation.rule:
         yield _labelled("rule", f"{explanation.rule.name}  ({explanation.rule.where})")
         policy = explanation.rule.policy
-        yield _labelled("policy", f"{policy.name}  ({explanation.policy_where})" if policy else "none")
+        yield _labelled("policy", f"{policy.name}  ({policy.where})" if policy else "none")
     yield ""
     for number, step in enumerate(explanation.steps, 1):
         yield from _step(number, step)
     yield from _fix(explanation.fix)
+    yield from _needed(explanation.needed)
     if explanation.lookalikes:
         yield ""
         yield from _list("note", explanation.lookalikes, "yellow")
@@ -87,6 +99,13 @@ def _fix(fix: Fix | NoFix | None) -> Iterator[str]:
         yield "    " + click.style(line, fg={"+": "green", "-": "red"}.get(line[:1]))
     yield from _list("then", fix.allows, "")
     yield from _list("careful", fix.warnings, "yellow")
+
+
+def _needed(answers: Iterable[Needed]) -> Iterator[str]:
+    for answer in answers:
+        yield _labelled("needed", f"the answer to {answer.of}, status {answer.status}:")
+        for line in answer.headers:
+            yield "    " + click.style(printable(line), fg="green")
 
 
 def _list(label: str, texts: Iterable[str], colour: str) -> Iterator[str]:

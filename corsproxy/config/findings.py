@@ -90,6 +90,11 @@ class Findings:
         found = self._find(path)
         return f"{self.file}:{found.place.line}:{found.place.column}" if found else f"{self.file}: {dotted(path)}"
 
+    def where_key(self, path: Path) -> str:
+        """The position of a key as text, for people; of what was written nowhere, only who said it."""
+        found = self._find(path)
+        return f"{self.file}:{found.key_place.line}:{found.key_place.column}" if found else self.file
+
     def line_of(self, path: Path) -> int:
         """The line in which something is written, or 0."""
         found = self._find(path)

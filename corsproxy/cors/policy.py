@@ -34,6 +34,7 @@ class Policy:
 
     spec: PolicySpec
     name: str
+    where: str  # config.yaml:12:3
     on_denied: str
     preflight_status: int
     vary_actual: tuple[bytes, ...]
@@ -160,6 +161,7 @@ def _assemble(spec: PolicySpec, origins: OriginSet, regex: OriginRegex | None, t
     return Policy(
         spec=spec,
         name=spec.name,
+        where=spec.where,
         on_denied=spec.on_denied,
         preflight_status=spec.preflight_status,
         vary_actual=varies,

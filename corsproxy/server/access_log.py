@@ -121,12 +121,12 @@ class JsonLog:
             "origin": _shown(exchange.origin),
             "reason": _shown(decision.subject),
             "message": browser_sentence(exchange),
-            "fix": advice(decision, denial.policy),
+            "fix": advice(decision, denial.policy.name),
         }
         fields = {
             "rule": denial.rule.name,
             "where": denial.rule.where,
-            "policy": denial.policy,
+            "policy": denial.policy.name,
             "cors": decision.outcome,
             "count": denial.count,
             **(named if denial.named else dict.fromkeys(named)),

@@ -13,6 +13,7 @@ from typing import Final
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import Outcome
+from corsproxy.cors.policy import Policy
 from corsproxy.cors.words import sentence, websocket_refused
 from corsproxy.proxy.exchange import Exchange
 
@@ -33,7 +34,7 @@ class Denial:
     """
 
     rule: Rule
-    policy: str
+    policy: Policy
     count: int
     named: bool
 
@@ -60,7 +61,7 @@ class Denials:
         self._counts.move_to_end(cause)
         if len(self._counts) > REMEMBERED:
             self._counts.popitem(last=False)
-        return Denial(rule, rule.policy.name, count, subject is not None) if count in _TOLD else None
+        return Denial(rule, rule.policy, count, subject is not None) if count in _TOLD else None
 
     def _may_name(self, now: float) -> bool:
         self._budget = min(BURST, self._budget + max(0.0, now - self._last) * PER_SECOND)

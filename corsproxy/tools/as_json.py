@@ -22,11 +22,12 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "request": _request(explanation.request),
         "browsers": dict(explanation.sentences),
         "rule": {"name": rule.name, "where": rule.where} if rule else None,
-        "policy": {"name": policy.name, "where": explanation.policy_where} if policy else None,
+        "policy": {"name": policy.name, "where": policy.where} if policy else None,
         "outcome": decision.outcome.value if decision else None,
         "steps": [step._asdict() for step in explanation.steps],
         "exchanges": [_exchanged(exchanged) for exchanged in explanation.exchanges],
         "fix": _fix(explanation.fix),
+        "needed": [needed._asdict() for needed in explanation.needed],
         "looks_like_cors": list(explanation.lookalikes),
     }
 

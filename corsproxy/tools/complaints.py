@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from corsproxy.cors.check import Blocked, Step
+from corsproxy.cors.check import Blocked, Step, Verdict
 from corsproxy.cors.fetch import Credentials, Request, Upload
 from corsproxy.errors import CorsproxyError
 from corsproxy.tools.console import Complaint
-from corsproxy.tools.explanation import Explanation, explain
+from corsproxy.tools.explanation import Explanation, explain, explain_verdict
 from corsproxy.tools.written_config import WrittenConfig
 
 _WITH_CREDENTIALS: Final = frozenset({Blocked.WILDCARD_WITH_CREDENTIALS, Blocked.ALLOW_CREDENTIALS})
@@ -47,8 +47,12 @@ def request_of(complaint: Complaint, origin: str = "", url: str = "") -> Request
     return request
 
 
-def explain_complaint(config: WrittenConfig, complaint: Complaint, request: Request) -> Explanation:
-    """What a configuration makes of the request, and where that leaves the message."""
+def explain_complaint(config: WrittenConfig | None, complaint: Complaint, request: Request) -> Explanation:
+    """What a configuration makes of the request, and where that leaves the message; without one, what it means."""
+    if config is None:
+        subject = complaint.subject.encode("latin-1", "replace")
+        verdict = Verdict(complaint.blocked, subject, complaint.step, complaint.at or request.url)
+        return explain_verdict(request, verdict, complaint.initiator)
     explanation = explain(config, request, complaint.initiator)
     if explanation.blocked:
         return explanation

@@ -1,27 +1,28 @@
 """One explanation, everywhere: what a browser makes of a request, why, in its own words, and what to change.
 
-``explain`` asks a configuration, ``explain_answers`` takes whatever a server has answered, recorded or live.  Both run
-the browser model over the answers and read everything off its verdict and the policy's decision; a terminal, a page and
-JSON show the same value.
+``explain`` asks a configuration, ``explain_answers`` takes whatever a server has answered, recorded or live, and
+``explain_verdict`` has a browser's message alone.  Everything is read off the browser model's verdict and the policy's
+decision; a terminal, a page and JSON show the same value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.browser import Fetched, run
-from corsproxy.cors.check import Step as Stage
+from corsproxy.cors.check import Verdict
 from corsproxy.cors.decision import Decision
-from corsproxy.cors.fetch import Request, WireRequest, WireResponse, values_of
+from corsproxy.cors.fetch import Request, Tainting, WireRequest, WireResponse, values_of
 from corsproxy.cors.firefox import firefox
 from corsproxy.cors.safari import safari
 from corsproxy.cors.words import chromium
+from corsproxy.tools.demands import Needed, needed, remedy
 from corsproxy.tools.fix import Fix, NoFix, find_fix
-from corsproxy.tools.lookalikes import lookalikes
+from corsproxy.tools.lookalikes import lookalikes, lookalikes_before, other_port
 from corsproxy.tools.simulation import Exchanged, Simulation
-from corsproxy.tools.steps import Step, steps_of
+from corsproxy.tools.steps import Step, steps_before, steps_of
 from corsproxy.tools.written_config import WrittenConfig
 
 FETCH = "fetch"  # Chromium's word for who asked, unless it is known better
@@ -33,13 +34,13 @@ class Explanation:
 
     request: Request
     fetched: Fetched
-    exchanges: tuple[Exchanged, ...]
+    exchanges: tuple[Exchanged, ...]  # none where only a browser's message is known
     steps: tuple[Step, ...]
     sentences: Mapping[str, str]  # browser -> what its console prints; empty when nothing was blocked
     rule: Rule | None = None
     decision: Decision | None = None
-    policy_where: str = ""  # config.yaml:12:7
     fix: Fix | NoFix | None = None
+    needed: tuple[Needed, ...] = ()  # what the server has to answer, where it is not this proxy's to say
     lookalikes: tuple[str, ...] = ()  # what only looks like CORS
 
     @property
@@ -55,8 +56,8 @@ def explain(config: WrittenConfig, request: Request, initiator: str = FETCH) -> 
     """
     simulation = Simulation(config.compiled.table)
     fetched = run(request, simulation.send)
-    fix = None if fetched.verdict.allowed else find_fix(config, request)
-    return _explanation(request, simulation.exchanges, fetched, initiator, config, fix)
+    explanation = _explanation(request, simulation.exchanges, fetched, initiator)
+    return _under(config, explanation, simulation.exchanges)
 
 
 def explain_answers(
@@ -74,40 +75,52 @@ def explain_answers(
         return answered
 
     fetched = run(request, sent)
-    fix = None if config is None or fetched.verdict.allowed else find_fix(config, request)
-    return _explanation(request, exchanges, fetched, initiator, config, fix)
+    explanation = _explanation(request, exchanges, fetched, initiator)
+    if config is None:
+        return unaided(explanation)
+    simulation = Simulation(config.compiled.table)
+    run(request, simulation.send)
+    return _under(config, explanation, simulation.exchanges)
 
 
-def _explanation(
-    request: Request,
-    exchanges: Sequence[Exchanged],
-    fetched: Fetched,
-    initiator: str,
-    config: WrittenConfig | None,
-    fix: Fix | NoFix | None,
-) -> Explanation:
-    ruled = _ruled(config, request) if config is not None else None
-    rule = ruled.rule if ruled else None
-    path = config.policy_path(rule) if config and rule else None
+def explain_verdict(request: Request, verdict: Verdict, initiator: str = FETCH) -> Explanation:
+    """What a verdict says by itself, where neither a configuration nor an answer is known."""
+    fetched = Fetched(verdict, Tainting.CORS)
+    said = chromium(verdict, url=request.url, origin=request.origin.decode("latin-1"), initiator=initiator)
+    steps = steps_before(request, fetched)
+    return unaided(Explanation(request, fetched, (), steps, {"Chromium": said}, lookalikes=lookalikes_before(request)))
+
+
+def unaided(explanation: Explanation) -> Explanation:
+    """The explanation with what the server has to answer, where no configuration can be changed."""
+    blocked = explanation.fetched.verdict.blocked
+    if blocked is None:
+        return explanation
+    request = explanation.request
+    return replace(explanation, fix=NoFix(remedy(request, blocked)), needed=needed(request, blocked))
+
+
+def _explanation(request: Request, exchanges: Sequence[Exchanged], fetched: Fetched, initiator: str) -> Explanation:
     return Explanation(
         request=request,
         fetched=fetched,
         exchanges=tuple(exchanges),
         steps=steps_of(request, exchanges, fetched),
         sentences=sentences(request, exchanges, fetched, initiator),
-        rule=rule,
-        decision=ruled.decision if ruled else None,
-        policy_where=config.where(path) if config and path else "",
-        fix=fix,
         lookalikes=lookalikes(request, exchanges, fetched),
     )
 
 
-def _ruled(config: WrittenConfig, request: Request) -> Exchanged | None:
-    """The exchange that a rule of this configuration decides: the last one of the simulated fetch."""
-    simulation = Simulation(config.compiled.table)
-    run(request, simulation.send)
-    return simulation.exchanges[-1] if simulation.exchanges else None
+def _under(config: WrittenConfig, explanation: Explanation, simulated: Sequence[Exchanged]) -> Explanation:
+    """The explanation with the rule that decides in this configuration, and with the change of it that helps."""
+    last = simulated[-1] if simulated else None
+    return replace(
+        explanation,
+        rule=last.rule if last else None,
+        decision=last.decision if last else None,
+        fix=find_fix(config, explanation.request) if explanation.blocked else None,
+        lookalikes=(*explanation.lookalikes, *other_port(config.compiled.listen, explanation.request)),
+    )
 
 
 def sentences(
@@ -125,8 +138,3 @@ def sentences(
         "Firefox": firefox(verdict, url=verdict.url or request.url, status=status, lines=lines),
         "Safari": safari(verdict, url=request.url, origin=origin, status=status, initiator=initiator),
     }
-
-
-def stage_of(explanation: Explanation) -> Stage:
-    """Whose answer was refused."""
-    return explanation.fetched.verdict.step

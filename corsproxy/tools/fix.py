@@ -30,6 +30,8 @@ from corsproxy.tools.yaml_edit import NotEditable, add_entry, dumped, replace, s
 
 _MOST: Final = 8  # obstacles that one request can meet: origin, method, headers, credentials, and their flags
 
+_RULES_NAMED: Final = 8
+
 
 class Edit(NamedTuple):
     """One change: where in the configuration, which key, and what it becomes or gets as well."""
@@ -96,8 +98,12 @@ def find_fix(config: WrittenConfig, request: Request) -> Fix | NoFix | None:
 def _edit(config: WrittenConfig, request: Request, obstacle: Obstacle) -> Edit | NoFix:
     """The change that the obstacle asks for."""
     last = obstacle.last
-    if last is None or last.rule is None or last.decision is None:
-        return NoFix(last.own if last and last.own else "the browser refuses this request before it sends anything")
+    if last is None:
+        return NoFix("the browser refuses this request before it sends anything")
+    if last.rule is None or last.decision is None:
+        rules = [rule.name for rule in config.compiled.table.rules]
+        more = ", ..." if len(rules) > _RULES_NAMED else ""
+        return NoFix(f"{last.own}; the rules are for {', '.join(rules[:_RULES_NAMED])}{more}")
     path = config.policy_path(last.rule)
     if last.rule.policy is None or path is None:
         return _adopted(config, last.rule, request)
@@ -219,7 +225,8 @@ def _rules_under(config: WrittenConfig, path: Path) -> list[Rule]:
     rules = config.compiled.table.rules
     if path[0] == "rules":
         return [rule for rule in rules if config.index_of(rule) == path[1]]
-    return [rule for rule in rules if rule.policy is not None and config.policy_path(rule) == path]
+    paths = [(rule, config.policy_path(rule)) for rule in rules if rule.policy is not None]
+    return [rule for rule, its in paths if its is not None and config.same(its, path)]
 
 
 def _warnings(config: WrittenConfig, edits: list[Edit]) -> Iterator[str]:

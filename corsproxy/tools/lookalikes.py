@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from corsproxy.config.addresses import Listen
 from corsproxy.cors.browser import Fetched
 from corsproxy.cors.check import Blocked
 from corsproxy.cors.correction import diagnose
-from corsproxy.cors.fetch import Credentials, Mode, Request, get, values_of
+from corsproxy.cors.fetch import Credentials, Mode, Request, get, members, values_of
 from corsproxy.cors.origin import read_origin
 from corsproxy.cors.safelist import is_forbidden_header
 from corsproxy.cors.serialized import is_loopback
@@ -22,6 +23,7 @@ from corsproxy.cors.words import escaped
 from corsproxy.http.cookie_verdict import Asked, cookie_name, why_refused
 from corsproxy.tools.simulation import Exchanged
 
+_PORTS: Final = {"http": 80, "https": 443}
 _SERVER_ERRORS: Final = range(500, 600)
 _ALLOW_ORIGIN: Final = b"access-control-allow-origin"
 
@@ -29,6 +31,24 @@ _ALLOW_ORIGIN: Final = b"access-control-allow-origin"
 def lookalikes(request: Request, exchanges: Sequence[Exchanged], fetched: Fetched) -> tuple[str, ...]:
     """Every remark on a request, its answers and what a browser made of them."""
     return (*_before(request), *_after(request, exchanges, fetched))
+
+
+def lookalikes_before(request: Request) -> tuple[str, ...]:
+    """The remarks that a request alone gives cause to."""
+    return tuple(_before(request))
+
+
+def other_port(listen: Sequence[Listen], request: Request) -> Iterator[str]:
+    """Whether a page asks this machine at a port where this configuration does not listen."""
+    ports = [listener.port for listener in listen if listener.port]
+    url = urlsplit(request.url)
+    asked = url.port or _PORTS.get(url.scheme, 0)
+    if ports and is_loopback(_bracketed(url.hostname or "")) and asked not in ports:
+        listed = ", ".join(map(str, ports))
+        yield (
+            f"the page asks port {asked}, and this configuration listens on {listed}: unless that port is mapped to "
+            "it, another server answers; correct the URL"
+        )
 
 
 def _before(request: Request) -> Iterator[str]:
@@ -98,6 +118,7 @@ def _after(request: Request, exchanges: Sequence[Exchanged], fetched: Fetched) -
             "for the final URL"
         )
     yield from _slash(request, get(headers, _ALLOW_ORIGIN))
+    yield from _stars(request, last, blocked)
     if last.preflight:
         return
     yield from _cookies(request, last)
@@ -107,6 +128,29 @@ def _after(request: Request, exchanges: Sequence[Exchanged], fetched: Fetched) -
             f"Cross-Origin-Resource-Policy is {escaped(resource_policy)}: it keeps <img>, <script> and other no-cors "
             "requests of other origins out, whatever CORS allows"
         )
+
+
+def _stars(request: Request, last: Exchanged, blocked: Blocked | None) -> Iterator[str]:
+    """Where a ``*`` stands, and does not count."""
+    include = request.credentials is Credentials.INCLUDE
+    headers = last.answered.headers
+    listed = {name for name in _LISTS if b"*" in members(get(headers, name) or b"")}
+    if blocked is Blocked.HEADER and b"access-control-allow-headers" in listed:
+        if include:
+            yield f"Access-Control-Allow-Headers: * {_LITERAL}"
+        else:
+            yield (
+                "Access-Control-Allow-Headers: * stands for every header but Authorization, which has to be listed by "
+                "its name"
+            )
+    if blocked is Blocked.METHOD and b"access-control-allow-methods" in listed:
+        yield f"Access-Control-Allow-Methods: * {_LITERAL}"
+    if blocked is None and include and b"access-control-expose-headers" in listed and not last.preflight:
+        yield f"Access-Control-Expose-Headers: * {_LITERAL}, so that the page sees the safelisted headers only"
+
+
+_LISTS: Final = (b"access-control-allow-headers", b"access-control-allow-methods", b"access-control-expose-headers")
+_LITERAL: Final = "is an ordinary name once credentials go along: each has to be listed"
 
 
 def _missing(last: Exchanged) -> Iterator[str]:
@@ -139,15 +183,25 @@ def _slash(request: Request, found: bytes | None) -> Iterator[str]:
 
 def _cookies(request: Request, last: Exchanged) -> Iterator[str]:
     lines = values_of(last.answered.headers, b"set-cookie")
-    if not lines:
-        return
-    if request.credentials is not Credentials.INCLUDE:
-        yield "the answer sets a cookie, which is ignored: only credentials: 'include' keeps cookies across origins"
-        return
     url = urlsplit(request.url)
     asked = Asked(url.scheme, _bracketed(url.hostname or ""))
     if (page := read_origin(request.origin.decode("latin-1"))) is not None:
         asked = asked._replace(page_scheme=page.scheme, page_host=page.host)
+    if request.credentials is Credentials.INCLUDE:
+        yield from _withheld(asked)
+    elif lines:
+        yield "the answer sets a cookie, which is ignored: only credentials: 'include' keeps cookies across origins"
+        return
     for line in lines:
         if why := why_refused(line, asked):
             yield f"the browser refuses the cookie {cookie_name(line).decode('latin-1')}: {why}"
+
+
+def _withheld(asked: Asked) -> Iterator[str]:
+    if not asked.same_site:
+        page, api = f"{asked.page_scheme}://{asked.page_host}", f"{asked.scheme}://{asked.host}"
+        yield (
+            f"{page} is of another site than {api}: only cookies "
+            "with SameSite=None; Secure go along, and where the browser blocks third-party cookies (Safari and Firefox "
+            "do, Chromium for some users) only those with Partitioned too"
+        )

@@ -18,6 +18,8 @@ class OtherMessage(NamedTuple):
     meaning: str
 
 
+GENERIC: Final = "generic"  # the name of the message that means anything
+
 _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     (
         r"Mixed Content: The page at|Blocked loading mixed active content|was not allowed to (?:run|display) insecure",
@@ -30,7 +32,8 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
         r"|more-private address space|Access-Control-Allow-Private-Network|Access-Control-Allow-Local-Network"),
         "local-network-access",
         ("Local Network Access: a page of a public site asked a server on this machine or network, which needs the "
-        "user's permission and a page over https; Chromium asks before it looks at CORS, and no header replaces that"),
+        "user's permission and a page over https; Chromium asks before it looks at CORS, and no header replaces that "
+        "(where one misses Access-Control-Allow-Private-Network, set `allow_private_network: true` in the policy)"),
     ),
     (
         r"net::ERR_CERT_|SEC_ERROR_|MOZILLA_PKIX_ERROR|certificate for this server is invalid",
@@ -104,7 +107,7 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         r"TypeError: (?:Failed to fetch|NetworkError when attempting to fetch resource|Load failed)|net::ERR_FAILED",
-        "generic",
+        GENERIC,
         ("this line is the same for every failure; the one above or below it in the console, which begins with "
         "'Access to' (Chromium), 'Cross-Origin Request Blocked' (Firefox) or 'Origin' (Safari), says which one it was"),
     ),

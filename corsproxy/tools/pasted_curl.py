@@ -1,7 +1,8 @@
 """A curl command as developer tools copy it ("Copy as cURL"), read as the request of a page.
 
-The words are split by the shell's own rules (``shlex``), with bash's ``$'...'``; of curl's options those count that
-change the request, and the others are passed over.
+The words are split by the shell's own rules (``shlex``), with bash's ``$'...'``, after those of Windows' cmd, in which
+every ``^`` stands before a character that means itself.  Of curl's options those count that change the request, and the
+others are passed over.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class Unreadable(CorsproxyError):
 
 
 _ANSI_C: Final = re.compile(r"\$'((?:[^'\\]|\\.)*)'")
+_ESCAPED: Final = re.compile(r"\^(.)", re.DOTALL)
 _CONTINUED: Final = re.compile(r"(?:\\|\^|`)\r?\n")
 
 
@@ -109,6 +111,8 @@ def read_curl(text: str, origin: str = "") -> Request:
 
 def _words(text: str) -> list[str]:
     plain = _CONTINUED.sub(" ", text.strip())
+    if '^"' in plain:
+        plain = _ESCAPED.sub(r"\1", plain)
     plain = _ANSI_C.sub(lambda match: shlex.quote(_unescaped(match[1])), plain)
     try:
         words = shlex.split(plain)

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from corsproxy.cors.fetch import Credentials, Headers, Request, WireRequest, WireResponse
+from corsproxy.cors.words import escaped
 from corsproxy.errors import CorsproxyError
 from corsproxy.tools.complaints import explain_complaint, request_of
 from corsproxy.tools.console import Complaint, read_console
 from corsproxy.tools.explanation import FETCH, Explanation, explain, explain_answers
-from corsproxy.tools.har import cross_origin, read_har, recorded
-from corsproxy.tools.other_messages import read_other
+from corsproxy.tools.har import cross_origin, judged, read_har
+from corsproxy.tools.other_messages import GENERIC, read_other
 from corsproxy.tools.pasted_curl import read_curl
 from corsproxy.tools.pasted_script import is_script, read_script
 from corsproxy.tools.written_config import WrittenConfig
@@ -42,12 +43,16 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request of a page; ``complaint`` is what a browser said of it, ``answers`` gives what was recorded."""
+    """A request of a page; ``complaint`` is what a browser said of it, ``answers`` gives what was recorded.
+
+    ``failure`` is the network's error where nothing was.
+    """
 
     request: Request
     initiator: str = FETCH
     complaint: Complaint | None = None
     answers: Send | None = None
+    failure: str = ""
 
 
 def read_questions(text: str, told: Told) -> list[Question]:
@@ -75,18 +80,25 @@ def answer(question: Question, config: WrittenConfig | None, live: Send | None) 
     """The explanation of a question.
 
     It is of what a server really answers where ``live`` can ask it, else of what was recorded, else of what the
-    configuration would have answered.  Raises NotUnderstood where there is none of the three.
+    configuration would have answered, else of what a browser said.  Raises NotUnderstood where there is none of these.
     """
     send = live or question.answers
     if send is not None:
         return explain_answers(question.request, send, config, question.initiator)
+    if question.complaint is not None:
+        return explain_complaint(config, question.complaint, question.request)
+    other = read_other(question.failure)
+    meaning = other.meaning if other and other.name != GENERIC else ""
+    if config is None and question.failure:
+        why = meaning or "the file has no answer to judge; name the rule table with -c, or ask the server with --live"
+        asked = f"{escaped(question.request.method)} {question.request.url}"
+        raise NotUnderstood(f"{asked}: {question.failure}; {why}")
     if config is None:
         raise NotUnderstood(
             "there is nothing to hold this against; name the rule table with -c, or ask the server with --live"
         )
-    if question.complaint is not None:
-        return explain_complaint(config, question.complaint, question.request)
-    return explain(config, question.request, question.initiator)
+    explanation = explain(config, question.request, question.initiator)
+    return replace(explanation, lookalikes=(meaning, *explanation.lookalikes)) if meaning else explanation
 
 
 def _asked(url: str, told: Told) -> Request:
@@ -115,6 +127,6 @@ def _har_questions(text: str) -> list[Question]:
     if not asked:
         raise NotUnderstood("no request in this HAR file crosses origins, so that CORS applies to none of them")
     return [
-        Question(entry.request, entry.initiator, answers=recorded(entries, entry) if entry.answered.status else None)
+        Question(entry.request, entry.initiator, answers=judged(entries, entry), failure=entry.failure)
         for entry in asked
     ]

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from corsproxy.cors.browser import Fetched
 from corsproxy.cors.check import Blocked, Verdict
+from corsproxy.cors.check import Step as CheckedStep
 from corsproxy.cors.fetch import Credentials, Mode, Request, Tainting, get, origin_of
 from corsproxy.cors.safelist import SAFELISTED_METHODS, is_preflighted, unsafe_names
 from corsproxy.cors.words import escaped
@@ -110,6 +111,16 @@ def steps_of(request: Request, exchanges: Sequence[Exchanged], fetched: Fetched)
     return tuple(_walk(request, exchanges, fetched))
 
 
+def steps_before(request: Request, fetched: Fetched) -> tuple[Step, ...]:
+    """The steps that a verdict tells of by itself, where no answer is known: those of its own exchange."""
+    checks = _PREFLIGHT if fetched.verdict.step is CheckedStep.PREFLIGHT else (*_ACTUAL, _REDIRECT)
+    relevant = [check for check in checks if _applies(check, request) or fetched.verdict.blocked in check.reasons]
+    beginning = tuple(_beginning(request, fetched))
+    if fetched.verdict.blocked in {Blocked.REQUEST_MODE, Blocked.SCHEME}:
+        return beginning
+    return (*beginning, *_checked(relevant, None, fetched.verdict))
+
+
 def _walk(request: Request, exchanges: Sequence[Exchanged], fetched: Fetched) -> Iterator[Step]:
     yield from _beginning(request, fetched)
     if fetched.verdict.blocked in {Blocked.REQUEST_MODE, Blocked.SCHEME}:
@@ -167,26 +178,27 @@ def _exchange(request: Request, exchanged: Exchanged, verdict: Verdict, tainting
     )
     if tainting is not Tainting.CORS and not exchanged.preflight:
         return
-    include = request.credentials is Credentials.INCLUDE
-    checks: list[_Check] = [
-        check for check in (_PREFLIGHT if exchanged.preflight else _ACTUAL) if include or not check.credentials
-    ]
+    checks = [check for check in (_PREFLIGHT if exchanged.preflight else _ACTUAL) if _applies(check, request)]
     if get(answered.headers, b"location") is not None and not exchanged.preflight:
         checks.append(_REDIRECT)
     yield from _checked(checks, exchanged, verdict)
 
 
-def _checked(checks: Iterable[_Check], exchanged: Exchanged, verdict: Verdict) -> Iterator[Step]:
+def _applies(check: _Check, request: Request) -> bool:
+    return check is not _REDIRECT and (not check.credentials or request.credentials is Credentials.INCLUDE)
+
+
+def _checked(checks: Iterable[_Check], exchanged: Exchanged | None, verdict: Verdict) -> Iterator[Step]:
     state = State.PASSED
     for check in checks:
         clause, found = f"{_FETCH}{check.clause}", ""
         if state is not State.FAILED and verdict.blocked not in check.reasons:
-            if check.header:
+            if check.header and exchanged:
                 found = _found(exchanged, check.header)
             yield Step(check.title, clause, state, found)
         elif state is State.PASSED:
             state = State.FAILED
-            yield Step(check.title, clause, State.FAILED, _words(verdict) or _found(exchanged, check.header))
+            yield Step(check.title, clause, State.FAILED, _words(verdict))
         else:
             yield Step(check.title, clause, State.NOT_REACHED)
 

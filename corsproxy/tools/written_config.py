@@ -25,6 +25,7 @@ class WrittenConfig:
     @classmethod
     def read(cls, text: str, file: str, environment: Mapping[str, str]) -> WrittenConfig:
         """Compile a text; raises InvalidConfig with every problem."""
+        text = text.removeprefix("\ufeff")  # positions are counted without it
         compiled = load_config(text, file, environment)
         root, _ = read_document(text, file, environment)
         if root is None:  # pragma: no cover  # load_config would have raised
@@ -42,6 +43,10 @@ class WrittenConfig:
         places = [f"{self.file}:{node.place.line}:{node.place.column}" for node in nodes]
         return places.index(rule.where)
 
+    def same(self, path: Path, other: Path) -> bool:
+        """Whether two paths lead to the same words of the text, as those of an alias and its anchor do."""
+        return self._root.find(path).node.place == self._root.find(other).node.place
+
     def policy_path(self, rule: Rule) -> Path | None:
         """Where the policy of a rule is written; None where it has none."""
         index = self.index_of(rule)
@@ -49,8 +54,3 @@ class WrittenConfig:
         if isinstance(written, PolicyConfig):
             return ("rules", index, "policy")
         return ("policies", written) if written in self.compiled.config.policies else None
-
-    def where(self, path: Path) -> str:
-        """The place of what stands at a path, as FILE:LINE:COLUMN."""
-        place = self._root.find(path).key_place
-        return f"{self.file}:{place.line}:{place.column}"

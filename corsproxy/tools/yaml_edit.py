@@ -19,10 +19,15 @@ from corsproxy.errors import CorsproxyError
 
 Value = str | bool | Sequence[str]
 
+# As in ``config.document``: the reader written in C is twenty times as fast, and PyYAML may lack it.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 # What YAML takes for a text, and for the same text, without quotes.  An origin is one; "*", "null" and "yes" are not.
 _PLAIN: Final = re.compile(
     r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[A-Za-z][A-Za-z0-9_\-./:]*[A-Za-z0-9/]", re.IGNORECASE
 )
+
+_FLOW: Final = re.compile(r"[\[\]{},]")  # ends a text without quotes in a flow collection
 
 
 class NotEditable(CorsproxyError):
@@ -36,7 +41,7 @@ def add_entry(text: str, path: Path, entry: str) -> str:
     """
     node = _find(text, path)
     if isinstance(node, yaml.ScalarNode):
-        return _replace(text, node, f"[{_source(text, node)}, {scalar(entry)}]")
+        return _replace(text, node, f"[{_in_a_list(text, node)}, {scalar(entry)}]")
     if not isinstance(node, yaml.SequenceNode):
         raise NotEditable(f"{_dotted(path)} is no list")
     if not node.value:
@@ -87,7 +92,7 @@ def dumped(value: Value) -> str:
 
 
 def _find(text: str, path: Path) -> yaml.Node:
-    node = yaml.compose(text, yaml.SafeLoader)
+    node = yaml.compose(text, _LOADER)
     for step in path:
         below = _below(node, step)
         if below is None:
@@ -109,6 +114,12 @@ def _below(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
 
 def _source(text: str, node: yaml.Node) -> str:
     return text[node.start_mark.index : node.end_mark.index]
+
+
+def _in_a_list(text: str, node: yaml.ScalarNode) -> str:
+    """A value as it is written, in quotes where a list in brackets would read it otherwise: ``${NAME}``."""
+    source = _source(text, node)
+    return source if node.style or not _FLOW.search(source) else json.dumps(source)
 
 
 def _replace(text: str, node: yaml.Node, source: str) -> str:

@@ -139,7 +139,7 @@ def test_what_is_denied_is_explained(outcome, subject, check, fix):
     """The very sentence of the browser, the rule with its place, and the smallest change."""
     assert printed(exchange(outcome, subject))[1:] == [
         f"    browser: {BROWSER.format(check)}",
-        "    rule:    /api (config.yaml:1:9), policy web-app",
+        "    rule:    /api (config.yaml:1:9), policy web-app (config.yaml:2:12)",
         f"    fix:     {fix}",
     ]
 

@@ -99,4 +99,4 @@ def test_what_cannot_be_changed_is_said(config):
 def test_what_is_not_understood_is_said_in_a_line(words, message):
     result = run(*words)
     assert result.exit_code == 1
-    assert message in str(result.exception)
+    assert message in f"{result.exception}{result.stderr}"

@@ -152,7 +152,10 @@ async def test_s2_the_log_names_the_sentence_of_the_browser_the_rule_and_the_fix
         "Access to fetch at 'http://api.example.com/data' from origin 'https://evil.example.net' has been blocked by "
         "CORS policy: No 'Access-Control-Allow-Origin' header is present on the requested resource."
     )
-    assert rule.split(maxsplit=1)[1] == f"/ ({tmp_path}/config.yaml:{line}:3), policy web-app"
+    policy = next(index for index, line in enumerate(text, 1) if line.startswith("  web-app:"))
+    assert rule.split(maxsplit=1)[1] == (
+        f"/ ({tmp_path}/config.yaml:{line}:3), policy web-app ({tmp_path}/config.yaml:{policy}:3)"
+    )
     assert fix.split(maxsplit=1)[1] == "add `- https://evil.example.net` to allow_origins of policy web-app"
     assert ended == (0, "", "")
 

@@ -10,43 +10,77 @@ _AT = f"Cross-Origin Request Blocked: The Same Origin Policy disallows reading t
 
 # Source of every row: dom/locales/en-US/chrome/security/security.properties, and MDN's page of that name.
 SENTENCES = [
-    (Verdict(Blocked.MISSING_ALLOW_ORIGIN), 200, 0, "CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 200."),
-    (Verdict(Blocked.MISSING_ALLOW_ORIGIN), 0, 0, "CORS header ‘Access-Control-Allow-Origin’ missing). Status code: (null)."),
     (
-        Verdict(Blocked.MULTIPLE_ALLOW_ORIGIN, b"https://a.example, https://b.example"), 200, 2,
+        Verdict(Blocked.MISSING_ALLOW_ORIGIN),
+        200,
+        0,
+        "CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 200.",
+    ),
+    (
+        Verdict(Blocked.MISSING_ALLOW_ORIGIN),
+        0,
+        0,
+        "CORS header ‘Access-Control-Allow-Origin’ missing). Status code: (null).",
+    ),
+    (
+        Verdict(Blocked.MULTIPLE_ALLOW_ORIGIN, b"https://a.example, https://b.example"),
+        200,
+        2,
         "Multiple CORS header ‘Access-Control-Allow-Origin’ not allowed).",
     ),
     (
-        Verdict(Blocked.MULTIPLE_ALLOW_ORIGIN, b"https://a.example, https://b.example"), 200, 1,
+        Verdict(Blocked.MULTIPLE_ALLOW_ORIGIN, b"https://a.example, https://b.example"),
+        200,
+        1,
         "CORS header ‘Access-Control-Allow-Origin’ does not match ‘https://a.example, https://b.example’).",
     ),
     (
-        Verdict(Blocked.OTHER_ALLOW_ORIGIN, b"https://a.example"), 200, 1,
+        Verdict(Blocked.OTHER_ALLOW_ORIGIN, b"https://a.example"),
+        200,
+        1,
         "CORS header ‘Access-Control-Allow-Origin’ does not match ‘https://a.example’).",
     ),
     (
-        Verdict(Blocked.WILDCARD_WITH_CREDENTIALS, b"*"), 200, 1,
+        Verdict(Blocked.WILDCARD_WITH_CREDENTIALS, b"*"),
+        200,
+        1,
         "Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’).",
     ),
     (
-        Verdict(Blocked.ALLOW_CREDENTIALS, b""), 200, 1,
+        Verdict(Blocked.ALLOW_CREDENTIALS, b""),
+        200,
+        1,
         "expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’).",
     ),
     (
-        Verdict(Blocked.PREFLIGHT_STATUS, b"401", Step.PREFLIGHT), 401, 1,
+        Verdict(Blocked.PREFLIGHT_STATUS, b"401", Step.PREFLIGHT),
+        401,
+        1,
         "CORS preflight response did not succeed). Status code: 401.",
     ),
-    (Verdict(Blocked.METHOD, b"PUT", Step.PREFLIGHT), 204, 1, "Did not find method in CORS header ‘Access-Control-Allow-Methods’)."),
     (
-        Verdict(Blocked.HEADER, b"x-api-key", Step.PREFLIGHT), 204, 1,
-        "header ‘x-api-key’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response).",
+        Verdict(Blocked.METHOD, b"PUT", Step.PREFLIGHT),
+        204,
+        1,
+        "Did not find method in CORS header ‘Access-Control-Allow-Methods’).",
     ),
     (
-        Verdict(Blocked.MALFORMED_ALLOW_METHODS, b"GET, P UT", Step.PREFLIGHT), 204, 1,
+        Verdict(Blocked.HEADER, b"x-api-key", Step.PREFLIGHT),
+        204,
+        1,
+        (
+            "header ‘x-api-key’ is not allowed according to header ‘Access-Control-Allow-Headers’ "
+            "from CORS preflight response)."
+        ),
+    ),
+    (
+        Verdict(Blocked.MALFORMED_ALLOW_METHODS, b"GET, P UT", Step.PREFLIGHT),
+        204,
+        1,
         "invalid token ‘P UT’ in CORS header ‘Access-Control-Allow-Methods’).",
     ),
     (Verdict(Blocked.SCHEME, b"ftp"), 0, 0, "CORS request not http)."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("verdict", "status", "lines", "expected"), SENTENCES)

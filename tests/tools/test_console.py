@@ -121,15 +121,18 @@ def test_what_is_no_message_is_none(text):
     assert read_console(text) is None
 
 
+LOCAL_NETWORK = (
+    "Access to fetch at 'http://localhost/' from origin 'https://a.example' has been blocked by CORS policy: "
+    "Permission was denied for this request to access the `loopback` address space."
+)
 # Printed by: C Chromium, F Firefox, S Safari.
 OTHERS = [
-    ("Mixed Content: The page at 'https://a.example/' was loaded over HTTPS, but requested an insecure", "mixed-content"),  # C
-    ("Blocked loading mixed active content “http://a.example/”", "mixed-content"),  # F
     (
-        "Access to fetch at 'http://localhost/' from origin 'https://a.example' has been blocked by CORS policy: "
-        "Permission was denied for this request to access the `loopback` address space.",
-        "local-network-access",
+        "Mixed Content: The page at 'https://a.example/' was loaded over HTTPS, but requested an insecure",
+        "mixed-content",
     ),  # C
+    ("Blocked loading mixed active content “http://a.example/”", "mixed-content"),  # F
+    (LOCAL_NETWORK, "local-network-access"),  # C
     ("GET https://localhost/ net::ERR_CERT_AUTHORITY_INVALID", "certificate"),  # C
     ("The certificate for this server is invalid.", "certificate"),  # S
     ("GET http://localhost:9/ net::ERR_CONNECTION_REFUSED", "server-down"),  # C
@@ -140,14 +143,17 @@ OTHERS = [
     ("GET http://a.example/ net::ERR_BLOCKED_BY_RESPONSE.NotSameOrigin 200 (OK)", "corp"),  # C
     ("GET http://a.example/ net::ERR_BLOCKED_BY_CLIENT", "extension"),  # C
     ("Refused to connect to 'http://a.example/' because it violates the following Content Security Policy", "csp"),  # C
-    ("WebSocket connection to 'ws://a.example/' failed: Error during WebSocket handshake: Unexpected response code: 403", "websocket"),  # C
+    (
+        "WebSocket connection to 'ws://a.example/' failed: Error during WebSocket handshake: Unexpected response code",
+        "websocket",
+    ),  # C
     ("Tainted canvases may not be exported", "tainted-canvas"),  # C
     ("Cookie “sid” has been rejected because it is in a cross-site context", "cookie"),  # F
     ("GET http://a.example/ net::ERR_TOO_MANY_REDIRECTS", "redirect"),  # C
     ("TypeError: Failed to fetch", "generic"),  # C
     ("TypeError: NetworkError when attempting to fetch resource.", "generic"),  # F
     ("TypeError: Load failed", "generic"),  # S
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "name"), OTHERS)

@@ -1,5 +1,7 @@
 """The smallest change: each row is a request that is blocked, and what the search finds; every fix is tried again."""
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +41,7 @@ rules:
 HERE = "http://localhost:8080"
 
 
+@cache
 def config(text=TEXT):
     return WrittenConfig.read(text, "config.yaml", {})
 
@@ -57,7 +60,10 @@ FIXES = [
     (
         "an origin where one value stands",
         asks("/inline", "https://new.example"),
-        ["-      allow_origins: https://app.example.com", "+      allow_origins: [https://app.example.com, https://new.example]"],
+        [
+            "-      allow_origins: https://app.example.com",
+            "+      allow_origins: [https://app.example.com, https://new.example]",
+        ],
     ),
     (
         "a method",
@@ -73,7 +79,13 @@ FIXES = [
     ("credentials", asks("/orders", credentials=Credentials.INCLUDE), ["+    allow_credentials: true"]),
     (
         "everything at once",
-        asks("/inline", "https://new.example", method=b"PUT", headers=((b"X-A", b"1"), (b"X-B", b"2")), credentials=Credentials.INCLUDE),
+        asks(
+            "/inline",
+            "https://new.example",
+            method=b"PUT",
+            headers=((b"X-A", b"1"), (b"X-B", b"2")),
+            credentials=Credentials.INCLUDE,
+        ),
         [
             "-      allow_origins: https://app.example.com",
             "+      allow_origins: [https://app.example.com, https://new.example]",
@@ -85,7 +97,10 @@ FIXES = [
     (
         "credentials where * stands",
         asks("/star", credentials=Credentials.INCLUDE),
-        ['-  star: {allow_origins: "*"}', "+  star: {allow_origins: [https://app.example.com], allow_credentials: true}"],
+        [
+            '-  star: {allow_origins: "*"}',
+            "+  star: {allow_origins: [https://app.example.com], allow_credentials: true}",
+        ],
     ),
     (
         "an insecure origin with credentials",
@@ -105,7 +120,7 @@ FIXES = [
             "+  - {path: /none, upstream: http://127.0.0.1:9000, policy: {allow_origins: [https://app.example.com]}}",
         ],
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("request_", "expected"), [row[1:] for row in FIXES], ids=[row[0] for row in FIXES])
@@ -122,10 +137,14 @@ NO_FIXES = [
     ("a method in the wrong case", asks("/orders", method=b"patch"), "ask for `PATCH` in the page"),
     ("an origin that is none", asks("/orders", "https://app.example.com/"), "no policy can allow this"),
     ("the upstream decides", asks("/keep"), "the rule has `upstream_cors: keep`"),
-    ("credentials for null", asks("/star", "null", credentials=Credentials.INCLUDE), "no policy gives credentials to null"),
+    (
+        "credentials for null",
+        asks("/star", "null", credentials=Credentials.INCLUDE),
+        "no policy gives credentials to null",
+    ),
     ("no policy and no origin", asks("/none", "null"), "the page has no origin that a policy should allow"),
     ("a scheme", Request(url="ftp://localhost/", origin=b"https://app.example.com"), "before it sends anything"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("request_", "reason"), [row[1:] for row in NO_FIXES], ids=[row[0] for row in NO_FIXES])
@@ -181,11 +200,44 @@ def test_an_ordinary_change_comes_with_none():
 def test_an_alias_is_edited_where_it_was_written():
     text = (
         "policies:\n  a: &a\n    allow_origins: [https://app.example.com]\n  b: *a\n"
-        "rules:\n  - {path: /a, upstream: http://127.0.0.1:1, policy: a}\n  - {path: /b, upstream: http://127.0.0.1:1, policy: b}\n"
+        "rules:\n  - {path: /a, upstream: http://127.0.0.1:1, policy: a}\n"
+        "  - {path: /b, upstream: http://127.0.0.1:1, policy: b}\n"
     )
     fix = find_fix(config(text), asks("/b", "https://new.example"))
     assert isinstance(fix, Fix)
     assert changes(fix)[-1] == "+    allow_origins: [https://app.example.com, https://new.example]"
+    assert fix.allows == ("every page of https://new.example may read the answers of /a, /b",)
+
+
+WRITTEN = [
+    ("a regex", "allow_origin_regex: https://[a-z]+\\.example\\.com", ["+    allow_origins: [https://new.example]"]),
+    (
+        "a value of the environment",
+        "allow_origins: ${PAGE}",
+        ["-    allow_origins: ${PAGE}", '+    allow_origins: ["${PAGE}", https://new.example]'],
+    ),
+    (
+        "a value of the environment, in quotes",
+        "allow_origins: '${PAGE}'",
+        ["-    allow_origins: '${PAGE}'", "+    allow_origins: ['${PAGE}', https://new.example]"],
+    ),
+    (
+        "a value of the environment in a list",
+        'allow_origins: ["${PAGE}"]',
+        ['-    allow_origins: ["${PAGE}"]', '+    allow_origins: ["${PAGE}", https://new.example]'],
+    ),
+]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize(("line", "expected"), [row[1:] for row in WRITTEN], ids=[row[0] for row in WRITTEN])
+def test_what_is_written_stays_as_it_is_written(line, expected, mark):
+    text = f"{mark}policies:\n  a:\n    {line}\nrules: [{{path: /, upstream: http://127.0.0.1:1, policy: a}}]\n"
+    written = WrittenConfig.read(text, "config.yaml", {"PAGE": "https://app.example.com"})
+    fix = find_fix(written, asks("/", "https://new.example"))
+    assert isinstance(fix, Fix)
+    assert changes(fix) == expected
+    assert ask(written.changed(fix.text), asks("/")).fetched.verdict.allowed
 
 
 ORIGINS = st.sampled_from(

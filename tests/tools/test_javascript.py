@@ -16,9 +16,12 @@ LITERALS = [
     ("{ // a comment, with ) and }\n a: 1 /* , */ }", [{"a": 1}]),
     ("url, {body: JSON.stringify({a: [1, ')']}), ok: true}", [UNKNOWN, {"body": UNKNOWN, "ok": True}]),
     ("'a' + b, 2 * (3 + 4), -x, !y", [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]),
-    ("{a, ...rest, get() { return 1 }, b: async () => { x(); }, c: 3}", [{"a": UNKNOWN, "get": UNKNOWN, "b": UNKNOWN, "c": 3}]),
+    (
+        "{a, ...rest, get() { return 1 }, b: async () => { x(); }, c: 3}",
+        [{"a": UNKNOWN, "get": UNKNOWN, "b": UNKNOWN, "c": 3}],
+    ),
     ("'never ends", [UNKNOWN]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("script", "expected"), LITERALS)

@@ -2,9 +2,10 @@
 
 import pytest
 
+from corsproxy.config.addresses import parse_listen
 from corsproxy.cors.browser import run
 from corsproxy.cors.fetch import Credentials, Mode, Request, WireResponse
-from corsproxy.tools.lookalikes import is_local, lookalikes
+from corsproxy.tools.lookalikes import is_local, lookalikes, other_port
 from corsproxy.tools.simulation import Exchanged
 
 PAGE, URL = b"https://app.example.com", "https://api.example.com/data"
@@ -36,7 +37,12 @@ SAID = [
     ("mixed content", asks("http://api.example.com/"), OK, "mixed content"),
     ("local network", asks("https://192.168.1.5/"), OK, "Local Network Access"),
     ("loopback", asks("http://localhost:8080/"), OK, "Local Network Access"),
-    ("a trailing slash in the page's origin", asks(origin=b"https://app.example.com/"), OK, "https://app.example.com/ has a trailing slash"),
+    (
+        "a trailing slash in the page's origin",
+        asks(origin=b"https://app.example.com/"),
+        OK,
+        "https://app.example.com/ has a trailing slash",
+    ),
     ("no-cors", asks(mode=Mode.NO_CORS), OK, "mode no-cors"),
     ("a forbidden header", asks(headers=((b"Cookie", b"a=b"),)), OK, "Cookie is set by the browser alone"),
     ("a server error", asks(), answer(502), "the answer was 502"),
@@ -44,16 +50,73 @@ SAID = [
     ("two headers", asks(), answer(200, ALLOW, ALLOW), "two Access-Control-Allow-Origin headers"),
     ("a preflight that needs a log-in", asks(method=b"PUT"), answer(401, ALLOW), "the preflight got 401"),
     ("a redirected preflight", asks(method=b"PUT"), answer(301, (b"Location", b"/")), "the preflight was redirected"),
-    ("a slash at the end", asks(), answer(200, (b"Access-Control-Allow-Origin", PAGE + b"/")), "Access-Control-Allow-Origin ends with a slash"),
-    ("another port", asks(), answer(200, (b"Access-Control-Allow-Origin", PAGE + b":8443")), "only the port differs"),
-    ("another scheme", asks(), answer(200, (b"Access-Control-Allow-Origin", b"http://app.example.com")), "only the scheme differs"),
-    ("a cookie without credentials", asks(), answer(200, ALLOW, (b"Set-Cookie", b"a=b")), "the answer sets a cookie, which is ignored"),
     (
-        "a cookie that is refused", asks("https://api.other.test/", **INCLUDE), answer(200, ALLOW, CREDENTIALS, (b"Set-Cookie", b"sid=1; SameSite=Lax")),
+        "a slash at the end",
+        asks(),
+        answer(200, (b"Access-Control-Allow-Origin", PAGE + b"/")),
+        "Access-Control-Allow-Origin ends with a slash",
+    ),
+    ("another port", asks(), answer(200, (b"Access-Control-Allow-Origin", PAGE + b":8443")), "only the port differs"),
+    (
+        "another scheme",
+        asks(),
+        answer(200, (b"Access-Control-Allow-Origin", b"http://app.example.com")),
+        "only the scheme differs",
+    ),
+    (
+        "a cookie without credentials",
+        asks(),
+        answer(200, ALLOW, (b"Set-Cookie", b"a=b")),
+        "the answer sets a cookie, which is ignored",
+    ),
+    (
+        "a cookie that is refused",
+        asks("https://api.other.test/", **INCLUDE),
+        answer(200, ALLOW, CREDENTIALS, (b"Set-Cookie", b"sid=1; SameSite=Lax")),
         "the browser refuses the cookie sid: it has SameSite=Lax",
     ),
-    ("CORP", asks(), answer(200, ALLOW, (b"Cross-Origin-Resource-Policy", b"same-site")), "Cross-Origin-Resource-Policy is same-site"),
-]  # fmt: skip
+    (
+        "CORP",
+        asks(),
+        answer(200, ALLOW, (b"Cross-Origin-Resource-Policy", b"same-site")),
+        "Cross-Origin-Resource-Policy is same-site",
+    ),
+]
+
+
+STAR = b"*"
+SAID += [
+    (
+        "Authorization under a wildcard",
+        asks(headers=((b"Authorization", b"Bearer t"),)),
+        answer(204, ALLOW, (b"Access-Control-Allow-Headers", STAR)),
+        "Access-Control-Allow-Headers: * stands for every header but Authorization",
+    ),
+    (
+        "* for headers, with credentials",
+        asks(headers=((b"X-A", b"1"),), **INCLUDE),
+        answer(204, ALLOW, CREDENTIALS, (b"Access-Control-Allow-Headers", STAR)),
+        "Access-Control-Allow-Headers: * is an ordinary name",
+    ),
+    (
+        "* for methods, with credentials",
+        asks(method=b"PUT", **INCLUDE),
+        answer(204, ALLOW, CREDENTIALS, (b"Access-Control-Allow-Methods", STAR)),
+        "Access-Control-Allow-Methods: * is an ordinary name",
+    ),
+    (
+        "* for what is exposed, with credentials",
+        asks(**INCLUDE),
+        answer(200, ALLOW, CREDENTIALS, (b"Access-Control-Expose-Headers", STAR)),
+        "Access-Control-Expose-Headers: * is an ordinary name",
+    ),
+    (
+        "cookies that are withheld",
+        asks("https://api.other.test/", **INCLUDE),
+        answer(401, ALLOW, CREDENTIALS),
+        "https://app.example.com is of another site than https://api.other.test: only cookies with SameSite=None",
+    ),
+]
 
 
 @pytest.mark.parametrize(("request_", "answered", "beginning"), [row[1:] for row in SAID], ids=[row[0] for row in SAID])
@@ -63,12 +126,24 @@ def test_what_is_said(request_, answered, beginning):
 
 NOT_SAID = [
     ("all is well", asks(), OK),
-    ("a page on this machine", asks("http://localhost:8080/", b"http://localhost:5173"), answer(200, (b"Access-Control-Allow-Origin", b"http://localhost:5173"))),
-    ("an https page and loopback", asks("http://127.0.0.1:1/", b"https://localhost:5173"), answer(200, (b"Access-Control-Allow-Origin", b"https://localhost:5173"))),
+    (
+        "a page on this machine",
+        asks("http://localhost:8080/", b"http://localhost:5173"),
+        answer(200, (b"Access-Control-Allow-Origin", b"http://localhost:5173")),
+    ),
+    (
+        "an https page and loopback",
+        asks("http://127.0.0.1:1/", b"https://localhost:5173"),
+        answer(200, (b"Access-Control-Allow-Origin", b"https://localhost:5173")),
+    ),
     ("null", asks(origin=b"null"), answer(200, (b"Access-Control-Allow-Origin", b"*"))),
     ("another site altogether", asks(), answer(200, (b"Access-Control-Allow-Origin", b"https://b.example"))),
-    ("a cookie that is kept", asks(**INCLUDE), answer(200, ALLOW, CREDENTIALS, (b"Set-Cookie", b"sid=1; SameSite=None; Secure"))),
-]  # fmt: skip
+    (
+        "a cookie that is kept",
+        asks(**INCLUDE),
+        answer(200, ALLOW, CREDENTIALS, (b"Set-Cookie", b"sid=1; SameSite=None; Secure")),
+    ),
+]
 
 
 @pytest.mark.parametrize(("request_", "answered"), [row[1:] for row in NOT_SAID], ids=[row[0] for row in NOT_SAID])
@@ -93,7 +168,32 @@ def sent(request):
 
 @pytest.mark.parametrize(
     ("host", "local"),
-    [("localhost", True), ("[::1]", True), ("10.1.2.3", True), ("[fe80::1]", True), ("nas.local", True), ("example.com", False), ("8.8.8.8", False)],
-)  # fmt: skip
+    [
+        ("localhost", True),
+        ("[::1]", True),
+        ("10.1.2.3", True),
+        ("[fe80::1]", True),
+        ("nas.local", True),
+        ("example.com", False),
+        ("8.8.8.8", False),
+    ],
+)
 def test_what_is_local(host, local):
     assert is_local(host) is local
+
+
+PORTS = [
+    ("http://localhost:3000/", "127.0.0.1:8080", ["the page asks port 3000, and this configuration listens on 8080"]),
+    ("https://localhost/", "127.0.0.1:8080", ["the page asks port 443, and this configuration listens on 8080"]),
+    ("http://localhost:8080/", "127.0.0.1:8080", []),
+    ("http://[::1]:8080/", "[::1]:8080", []),
+    ("https://api.example.com/", "127.0.0.1:8080", []),  # something in front of the proxy maps the port
+    ("http://localhost:3000/", "unix:/run/corsproxy.sock", []),
+    ("http://localhost:3000/", "127.0.0.1:0", []),
+]
+
+
+@pytest.mark.parametrize(("url", "listen", "said_"), PORTS)
+def test_the_wrong_port_in_the_pages_url(url, listen, said_):
+    remarks = other_port([parse_listen(listen)], asks(url))
+    assert [remark.partition(":")[0] for remark in remarks] == said_

@@ -72,6 +72,44 @@ def test_xml_http_request():
     assert request.headers == ((b"X-A", b"b"),)
 
 
+def test_what_chromium_copies_for_node_js():
+    request = read_script(
+        'fetch("http://localhost:8080/orders/1", {"headers": {"accept": "*/*", "cache-control": "no-cache", '
+        '"priority": "u=1, i", "sec-fetch-mode": "cors", "x-a": "1", "cookie": "sid=1", '
+        '"Referer": "http://localhost:5173/"}, "body": null, "method": "GET"});'
+    )
+    assert (request.origin, request.credentials) == (PAGE.encode(), Credentials.INCLUDE)
+    assert request.headers == ((b"x-a", b"1"),)
+
+
+JSON = (b"Content-Type", b"application/json")
+AXIOS = [
+    (f"axios.get('{API}')", b"GET", (), Credentials.SAME_ORIGIN),
+    (
+        f"axios.post('{API}', {{a: 1}}, {{headers: {{'X-A': 1}}}})",
+        b"POST",
+        ((b"X-A", b"1"), JSON),
+        Credentials.SAME_ORIGIN,
+    ),
+    (f"axios.post('{API}', {{a: 1}})", b"POST", (JSON,), Credentials.SAME_ORIGIN),
+    (f"axios.patch('{API}', 'a=b', {{withCredentials: true}})", b"PATCH", (), Credentials.INCLUDE),
+    (f"axios({{url: '{API}', method: 'delete', data: order}})", b"DELETE", (JSON,), Credentials.SAME_ORIGIN),
+    ("axios({baseURL: 'http://localhost:8080/', url: '/orders/1'})", b"GET", (), Credentials.SAME_ORIGIN),
+    (
+        f"axios('{API}', {{method: 'put', headers: {{'content-type': 'text/csv'}}, data: []}})",
+        b"PUT",
+        ((b"content-type", b"text/csv"),),
+        Credentials.SAME_ORIGIN,
+    ),
+]
+
+
+@pytest.mark.parametrize(("script", "method", "headers", "credentials"), AXIOS)
+def test_axios(script, method, headers, credentials):
+    request = read_script(f"const found = await {script};", PAGE)
+    assert (request.url, request.method, request.headers, request.credentials) == (API, method, headers, credentials)
+
+
 @pytest.mark.parametrize(
     ("script", "origin", "message"),
     [
@@ -107,6 +145,21 @@ def test_what_chromium_copies_as_curl():
     assert (request.url, request.origin, request.method) == (API, PAGE.encode(), b"PUT")
     assert request.headers == ((b"Content-Type", b"application/json"),)
     assert request.credentials is Credentials.INCLUDE
+
+
+COPIED_FOR_CMD = r"""curl ^"http://localhost:8080/orders/1^" ^
+  -X ^"PUT^" ^
+  -H ^"Origin: http://localhost:5173^" ^
+  -H ^"sec-ch-ua: ^\^"Chromium^\^";v=^\^"156^\^"^" ^
+  -H ^"content-type: application/json^" ^
+  -H ^"x-share: 100^%^" ^
+  --data-raw ^"^{^\^"note^\^":^\^"a ^& b^\^"^}^" """
+
+
+def test_what_chromium_copies_for_windows():
+    request = read_curl(COPIED_FOR_CMD.replace("\n", "\r\n"))
+    assert (request.url, request.origin, request.method) == (API, PAGE.encode(), b"PUT")
+    assert request.headers == ((b"content-type", b"application/json"), (b"x-share", b"100%"))
 
 
 CURLS = [

@@ -2,11 +2,15 @@
 
 import json
 import socket
+import ssl
 import threading
+from contextlib import suppress
 
 import pytest
+import trustme
 
 from corsproxy.cors.check import Blocked, Step, Verdict
+from corsproxy.cors.fetch import WireRequest, WireResponse
 from corsproxy.cors.firefox import firefox
 from corsproxy.cors.safari import safari
 from corsproxy.cors.words import chromium
@@ -15,6 +19,7 @@ from corsproxy.tools.complaints import IncompleteComplaint
 from corsproxy.tools.fix import Fix, NoFix
 from corsproxy.tools.live import NoAnswer, send
 from corsproxy.tools.questions import NotUnderstood, Told, answer, read_questions
+from corsproxy.tools.steps import State
 from corsproxy.tools.written_config import WrittenConfig
 
 URL, PAGE = "http://localhost:8080/api", "http://localhost:5173"
@@ -59,7 +64,8 @@ def test_every_message_of_chromium_gets_the_rule_and_the_fix(blocked, step, subj
     explanation = explained(chromium(Verdict(blocked, subject, step, URL), url=URL, origin=PAGE))
     assert explanation.rule is not None
     assert explanation.rule.where == "config.yaml:6:5"
-    assert explanation.policy_where == "config.yaml:2:3"
+    assert explanation.rule.policy is not None
+    assert explanation.rule.policy.where == "config.yaml:2:3"
     assert isinstance(explanation.fix, Fix)
     assert any(changed in line for line in explanation.fix.diff.splitlines() if line.startswith("+"))
     assert any(PAGE in line for line in explanation.fix.diff.splitlines() if line.startswith("+"))
@@ -148,6 +154,39 @@ def test_without_a_configuration_there_is_nothing_to_hold_it_against():
         explained(URL, None, Told(PAGE))
 
 
+@pytest.mark.parametrize(("blocked", "step", "subject"), [row[:3] for row in MESSAGES])
+def test_without_a_configuration_a_message_is_explained_by_itself(blocked, step, subject):
+    said = chromium(Verdict(blocked, subject, step, URL), url=URL, origin=PAGE)
+    explanation = explained(said, None)
+    assert explanation.blocked
+    assert explanation.sentences == {"Chromium": said}
+    assert [step.state for step in explanation.steps].count(State.FAILED) == 1
+    assert isinstance(explanation.fix, NoFix)
+    assert explanation.needed[-1].headers[0] == f"Access-Control-Allow-Origin: {PAGE}"
+
+
+@pytest.mark.parametrize("blocked", [Blocked.SCHEME, Blocked.REDIRECT_SCHEME, Blocked.REDIRECT_CREDENTIALS])
+def test_a_message_that_no_server_can_prevent(blocked):
+    said = chromium(Verdict(blocked, b"ftp", url=URL), url=URL, origin=PAGE)
+    explanation = explained(said, None, Told(PAGE))
+    assert [step.state for step in explanation.steps].count(State.FAILED) == 1
+    assert explanation.needed == ()
+
+
+def test_live_says_what_the_server_has_to_answer():
+    explanation = explained(URL, None, Told(PAGE), live=lambda asked: WireResponse(200))
+    assert [(answer.of, answer.headers) for answer in explanation.needed] == [
+        ("GET", (f"Access-Control-Allow-Origin: {PAGE}",))
+    ]
+
+
+def test_live_with_a_configuration_names_the_change():
+    explanation = explained(URL, CONFIG, Told(PAGE), live=lambda asked: WireResponse(200))
+    assert isinstance(explanation.fix, Fix)
+    assert explanation.needed == ()
+    assert explanation.rule is not None
+
+
 @pytest.fixture
 def server():
     """A server of one answer a connection, its port, and what it was asked."""
@@ -194,6 +233,48 @@ def test_a_server_that_is_not_there_is_said_to_be():
         explained(f"http://127.0.0.1:{port}/", None, Told(PAGE), send)
 
 
+def test_a_certificate_that_is_not_trusted_is_said_to_be():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                context.wrap_socket(connection, server_side=True)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(NoAnswer, match=r"the certificate of localhost:\d+ is not trusted \("):
+            explained(f"https://localhost:{listener.getsockname()[1]}/", None, Told(PAGE), send)
+        thread.join()
+
+
+def test_only_servers_are_asked():
+    with pytest.raises(NoAnswer, match="is no URL of a server"):
+        send(WireRequest(b"GET", "ftp://localhost/"))
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        ("net::ERR_FAILED", "the file has no answer to judge"),
+        ("net::ERR_CONNECTION_REFUSED", "nobody answers at this address"),
+    ],
+)
+def test_a_har_entry_without_an_answer(failure, said):
+    entry = {
+        "request": {"method": "GET", "url": URL, "headers": [{"name": "Origin", "value": PAGE}]},
+        "response": {"status": 0, "headers": [], "_error": failure},
+    }
+    text = json.dumps({"log": {"entries": [entry]}})
+    with pytest.raises(NotUnderstood, match=said):
+        explained(text, None)
+    explanation = explained(text)
+    assert isinstance(explanation.fix, Fix)
+    assert any(said in remark for remark in explanation.lookalikes) is (failure != "net::ERR_FAILED")
+
+
 def test_json_has_the_same_content():
     found = as_json(explained(URL, told=Told(PAGE, "PUT")))
     assert json.loads(json.dumps(found)) == found
@@ -208,7 +289,7 @@ def test_json_has_the_same_content():
 
 def test_json_says_why_there_is_no_fix():
     found = as_json(explained("http://localhost:8080/nowhere", told=Told(PAGE)))
-    assert found["fix"] == {"diff": None, "why_not": 'no rule matches the path "/nowhere"'}
+    assert found["fix"] == {"diff": None, "why_not": 'no rule matches the path "/nowhere"; the rules are for /api'}
     assert found["rule"] is None
     assert isinstance(explained("http://localhost:8080/nowhere", told=Told(PAGE)).fix, NoFix)
 

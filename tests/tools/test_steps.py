@@ -78,14 +78,32 @@ FAILURES = [
     (Blocked.PREFLIGHT_REDIRECT, PUT, WireResponse(301, ((b"Location", b"/login"),)), "it leads to /login", 6),
     (Blocked.MISSING_ALLOW_ORIGIN, PUT, WireResponse(403), "there is no Access-Control-Allow-Origin", 4),
     (Blocked.PREFLIGHT_STATUS, PUT, WireResponse(401, (ALLOW,)), "it is 401", 3),
-    (Blocked.MALFORMED_ALLOW_METHODS, PUT, WireResponse(204, (ALLOW, (b"Access-Control-Allow-Methods", b"P UT"))), "malformed allow methods: P UT", 2),
+    (
+        Blocked.MALFORMED_ALLOW_METHODS,
+        PUT,
+        WireResponse(204, (ALLOW, (b"Access-Control-Allow-Methods", b"P UT"))),
+        "malformed allow methods: P UT",
+        2,
+    ),
     (Blocked.METHOD, PUT, WireResponse(204, (ALLOW, HEADERS)), "PUT is not among them", 1),
     (Blocked.HEADER, PUT, WireResponse(204, (ALLOW, METHODS)), "x-a is not among them", 0),
     (Blocked.MISSING_ALLOW_ORIGIN, {}, WireResponse(200), "there is no Access-Control-Allow-Origin", 0),
-    (Blocked.OTHER_ALLOW_ORIGIN, {}, WireResponse(200, ((b"Access-Control-Allow-Origin", b"https://b.example"),)), "it is another one: https://b.example", 0),
+    (
+        Blocked.OTHER_ALLOW_ORIGIN,
+        {},
+        WireResponse(200, ((b"Access-Control-Allow-Origin", b"https://b.example"),)),
+        "it is another one: https://b.example",
+        0,
+    ),
     (Blocked.ALLOW_CREDENTIALS, {"credentials": Credentials.INCLUDE}, WireResponse(200, (ALLOW,)), "it is ''", 0),
-    (Blocked.REDIRECT_LOCATION, {}, WireResponse(302, (ALLOW, (b"Location", b"http://[:"))), "redirect location: http://[:", 0),
-]  # fmt: skip
+    (
+        Blocked.REDIRECT_LOCATION,
+        {},
+        WireResponse(302, (ALLOW, (b"Location", b"http://[:"))),
+        "redirect location: http://[:",
+        0,
+    ),
+]
 
 
 @pytest.mark.parametrize(("blocked", "asked", "answer", "found", "not_reached"), FAILURES)
