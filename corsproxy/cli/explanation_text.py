@@ -79,12 +79,13 @@ def _step(number: int, step: Step) -> Iterator[str]:
     mark, colour = _MARKS[step.state]
     dim = step.state is State.NOT_REACHED
     text = click.style(step.title, dim=dim, bold=step.state is State.FAILED)
-    yield f"{number:3} {click.style(f'{mark:2}', fg=colour or None)} {text}"
+    clause = click.style(f"#{step.clause.partition('#')[2]}", dim=True)
+    yield f"{number:3} {click.style(f'{mark:2}', fg=colour or None)} {text}  {clause}"
     if step.found:
         failed = step.state is State.FAILED
         yield " " * 8 + click.style(printable(step.found), fg="red" if failed else None, dim=not failed)
     if step.state is State.FAILED:
-        yield f"        {click.style(step.clause, dim=True)}"
+        yield " " * 8 + click.style(step.clause, dim=True)
 
 
 def _fix(fix: Fix | NoFix | None) -> Iterator[str]:

@@ -50,7 +50,7 @@ class Policies:
 
     def _compile(self, name: str, path: Path, written: PolicyConfig) -> Policy | None:
         try:
-            return compile_policy(_spec(name, self.findings.where_key(path), written))
+            return compile_policy(_spec(name, written), self.findings.where_key(path))
         except InvalidPolicy as invalid:
             for field, index, message, correction in invalid.problems:
                 place = (*path, field) if index is None else (*path, field, index)
@@ -61,8 +61,8 @@ class Policies:
             return None
 
 
-def _spec(name: str, where: str, written: PolicyConfig) -> PolicySpec:
+def _spec(name: str, written: PolicyConfig) -> PolicySpec:
     """The same keys in the engine's type, whose lists cannot change."""
     keys: dict[str, Any] = written.model_dump()
     lists = {key: tuple(value) for key, value in keys.items() if isinstance(value, list)}
-    return PolicySpec(name=name, where=where, **(keys | lists))
+    return PolicySpec(name=name, **(keys | lists))

@@ -34,7 +34,7 @@ class Policy:
 
     spec: PolicySpec
     name: str
-    where: str  # config.yaml:12:3
+    where: str  # it was written: config.yaml:12:3
     on_denied: str
     preflight_status: int
     vary_actual: tuple[bytes, ...]
@@ -114,8 +114,8 @@ class Policy:
         return Decision(outcome, b"", self.vary_preflight, subject=subject)
 
 
-def compile_policy(spec: PolicySpec) -> Policy:
-    """The policy that a spec describes.
+def compile_policy(spec: PolicySpec, where: str = "") -> Policy:
+    """The policy that a spec describes; ``where`` it was written, for people.
 
     Raises ``InvalidPolicy`` with every reason why the spec is wrong or unsafe.
     """
@@ -136,7 +136,7 @@ def compile_policy(spec: PolicySpec) -> Policy:
     ]
     if problems:
         raise InvalidPolicy(tuple(problems))
-    return _assemble(spec, origins, regex, timing)
+    return _assemble(spec, where, origins, regex, timing)
 
 
 def _presence_problems(spec: PolicySpec) -> list[PolicyProblem]:
@@ -149,7 +149,7 @@ def _presence_problems(spec: PolicySpec) -> list[PolicyProblem]:
     return []
 
 
-def _assemble(spec: PolicySpec, origins: OriginSet, regex: OriginRegex | None, timing: OriginSet) -> Policy:
+def _assemble(spec: PolicySpec, where: str, origins: OriginSet, regex: OriginRegex | None, timing: OriginSet) -> Policy:
     """Everything that no request changes, joined into bytes."""
     timing_depends = bool(timing.exact or timing.hosts)
     varies = (b"Origin",) if timing_depends or not origins.any else ()
@@ -161,7 +161,7 @@ def _assemble(spec: PolicySpec, origins: OriginSet, regex: OriginRegex | None, t
     return Policy(
         spec=spec,
         name=spec.name,
-        where=spec.where,
+        where=where,
         on_denied=spec.on_denied,
         preflight_status=spec.preflight_status,
         vary_actual=varies,

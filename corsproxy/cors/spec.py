@@ -37,7 +37,6 @@ class PolicySpec:
     dangerously_allow_null: bool = False
     dangerously_allow_insecure_origins: bool = False
     dangerously_allow_public_suffix_subdomains: bool = False
-    where: str = ""  # it was written, as FILE:LINE:COLUMN; "": nowhere
 
     @property
     def exposes_actual(self) -> bool:

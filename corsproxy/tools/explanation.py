@@ -25,6 +25,7 @@ from corsproxy.tools.simulation import Exchanged, Simulation
 from corsproxy.tools.steps import Step, steps_before, steps_of
 from corsproxy.tools.written_config import WrittenConfig
 
+ELSEWHERE = NoFix("this configuration allows the request: another one is running, or another server answered")
 FETCH = "fetch"  # Chromium's word for who asked, unless it is known better
 
 
@@ -118,7 +119,7 @@ def _under(config: WrittenConfig, explanation: Explanation, simulated: Sequence[
         explanation,
         rule=last.rule if last else None,
         decision=last.decision if last else None,
-        fix=find_fix(config, explanation.request) if explanation.blocked else None,
+        fix=(find_fix(config, explanation.request) or ELSEWHERE) if explanation.blocked else None,
         lookalikes=(*explanation.lookalikes, *other_port(config.compiled.listen, explanation.request)),
     )
 

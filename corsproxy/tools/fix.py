@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 from corsproxy.config.table import Rule
 from corsproxy.config.written import Path
 from corsproxy.cors.browser import Fetched, run
-from corsproxy.cors.check import Blocked
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.cors.fetch import Request
 from corsproxy.cors.hostile import tricks
@@ -83,8 +82,6 @@ def find_fix(config: WrittenConfig, request: Request) -> Fix | NoFix | None:
             if isinstance(edit, NoFix):
                 return edit
             present = _applied(present, edit)
-        except NotEditable as error:
-            return NoFix(f"the file cannot be edited so: {error}; change it by hand")
         except InvalidConfig as invalid:
             return NoFix(f"the change that is asked for is refused: {invalid.problems[0].message}")
         edits.append(edit)
@@ -107,12 +104,10 @@ def _edit(config: WrittenConfig, request: Request, obstacle: Obstacle) -> Edit |
     path = config.policy_path(last.rule)
     if last.rule.policy is None or path is None:
         return _adopted(config, last.rule, request)
-    decision, blocked = last.decision, obstacle.fetched.verdict.blocked
-    if decision.outcome.denied:
-        return _granted(path, last.rule.policy, decision)
-    if blocked in {Blocked.ALLOW_CREDENTIALS, Blocked.WILDCARD_WITH_CREDENTIALS}:
-        return _credentials(path, last.rule.policy, request)
-    return NoFix("the policy allows it; what blocks it is not in this configuration")
+    if last.decision.outcome.denied:
+        return _granted(path, last.rule.policy, last.decision)
+    # All that a policy keeps back of what it allows is credentials: the imagined upstream does nothing wrong.
+    return _credentials(path, last.rule.policy, request)
 
 
 def _granted(path: Path, policy: Policy, decision: Decision) -> Edit | NoFix:
@@ -124,10 +119,8 @@ def _granted(path: Path, policy: Policy, decision: Decision) -> Edit | NoFix:
             return _origin(path, policy, subject)
         case Outcome.PREFLIGHT_DENIED_METHOD:
             return Edit(path, "allow_methods", added=(subject,))
-        case Outcome.PREFLIGHT_DENIED_HEADERS:
+        case _:  # headers; private network access is nothing that the browser model asks for
             return Edit(path, "allow_headers", added=tuple(name.strip() for name in subject.split(",")))
-        case _:
-            return Edit(path, "allow_private_network", value=True)
 
 
 def _origin(path: Path, policy: Policy, origin: str) -> Edit:

@@ -6,7 +6,7 @@ verdict names was passed, and none after it was reached.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -209,7 +209,7 @@ def _found(exchanged: Exchanged, header: bytes) -> str:
     return f"{name}: {escaped(value)}" if value is not None else f"there is no {name}"
 
 
-_SAID: Final = {
+_SAID: Final[Mapping[Blocked | None, str]] = {
     Blocked.MISSING_ALLOW_ORIGIN: "there is no Access-Control-Allow-Origin",
     Blocked.MULTIPLE_ALLOW_ORIGIN: "it has several values: {}",
     Blocked.INVALID_ALLOW_ORIGIN: "it is no origin: {}",
@@ -224,9 +224,8 @@ _SAID: Final = {
 
 
 def _words(verdict: Verdict) -> str:
-    if verdict.blocked is None:
-        return ""
-    return _SAID.get(verdict.blocked, verdict.blocked.value.replace("-", " ") + ": {}").format(escaped(verdict.subject))
+    otherwise = f"{verdict.blocked}: ".replace("-", " ") + "{}"
+    return _SAID.get(verdict.blocked, otherwise).format(escaped(verdict.subject))
 
 
 def _end(fetched: Fetched) -> Step:

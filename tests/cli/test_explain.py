@@ -1,6 +1,7 @@
 """``corsproxy explain``: what people and programs read, and the exit code."""
 
 import json
+import socket
 
 import pytest
 from click.testing import CliRunner
@@ -86,6 +87,57 @@ def test_what_cannot_be_changed_is_said(config):
     result = run("-c", config, "--origin", PAGE, "http://localhost:8080/nowhere")
     assert 'change    no rule matches the path "/nowhere"' in result.stdout
     assert "corsproxy itself answered 404" in result.stdout
+
+
+def har(tmp_path, *answers):
+    """The name of a HAR file with a GET for each answer: (status, headers, error)."""
+    entries = [
+        {
+            "request": {"method": "GET", "url": URL, "headers": [{"name": "Origin", "value": PAGE}]},
+            "response": {"status": status, "headers": headers, "_error": error},
+        }
+        for status, headers, error in answers
+    ]
+    file = tmp_path / "page.har"
+    file.write_text(json.dumps({"log": {"entries": entries}}))
+    return str(file)
+
+
+ALLOW = [{"name": "Access-Control-Allow-Origin", "value": PAGE}]
+
+
+def test_of_a_har_file_what_is_allowed_has_one_line(tmp_path):
+    result = run(har(tmp_path, (200, ALLOW, ""), (200, [], "")))
+    assert result.exit_code == 1
+    table = [line.split("  ") for line in result.stdout.splitlines()[:3]]
+    assert [line[0] for line in table] == ["verdict", "allowed", "blocked"]
+    assert table[2][-1] == "missing allow origin"
+    assert result.stdout.count("Chromium ") == 1
+
+
+def test_what_a_har_file_does_not_answer_is_said_beside_the_rest(tmp_path):
+    result = run(har(tmp_path, (200, ALLOW, ""), (0, [], "net::ERR_FAILED")))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("allowed")
+    assert "the file has no answer to judge" in result.stderr
+
+
+def test_without_a_configuration_the_sentence_is_explained(config):
+    result = run(LINE)
+    assert result.exit_code == 1
+    assert "Access-Control-Allow-Origin is the page's origin" in result.stdout
+    assert "\nchange    the server has to answer as below" in result.stdout
+    assert result.stdout.endswith(
+        f"\nneeded    the answer to GET, status any:\n    Access-Control-Allow-Origin: {PAGE}\n"
+    )
+
+
+def test_live_asks_with_the_command_line_alone():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    result = run("--live", "--origin", PAGE, f"http://127.0.0.1:{port}/")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is it running, and is the port right?" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from corsproxy.cors.browser import ALLOWED, Blocked, Credentials, Request, Step, Verdict, WireResponse, run
 from corsproxy.cors.decision import Decision, Outcome
-from corsproxy.cors.words import advice, chromium, sentence, websocket_refused
+from corsproxy.cors.words import advice, chromium, is_hopeless, sentence, websocket_refused
 
 APP = "https://app.example"
 API = "https://api.example/x"
@@ -296,3 +296,21 @@ def test_a_refused_handshake(status, reason):
 @pytest.mark.parametrize(("outcome", "subject", "expected"), ADVICE)
 def test_the_smallest_change_that_would_allow_it(outcome, subject, expected):
     assert advice(Decision(outcome, subject=subject), "web-app") == expected
+
+
+HOPELESS = [
+    (Outcome.DENIED_ORIGIN, b"https://a.example", False),
+    (Outcome.DENIED_ORIGIN, b"null", False),  # a policy may list it
+    (Outcome.PREFLIGHT_DENIED_ORIGIN, b"https://a.example/", True),
+    (Outcome.PREFLIGHT_DENIED_METHOD, b"PURGE", False),
+    (Outcome.PREFLIGHT_DENIED_METHOD, b"TRACE", True),
+    (Outcome.PREFLIGHT_DENIED_HEADERS, b"x-a, x-b", False),
+    (Outcome.PREFLIGHT_DENIED_HEADERS, b"x-a, cookie", True),
+    (Outcome.PREFLIGHT_DENIED_PRIVATE_NETWORK, b"https://a.example", False),
+    (Outcome.ALLOWED, b"", False),
+]
+
+
+@pytest.mark.parametrize(("outcome", "subject", "hopeless"), HOPELESS)
+def test_what_no_policy_can_allow(outcome, subject, hopeless):
+    assert is_hopeless(Decision(outcome, subject=subject)) is hopeless

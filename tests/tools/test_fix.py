@@ -154,6 +154,19 @@ def test_where_no_change_is_offered_it_is_said_why(request_, reason):
     assert reason in fix.reason
 
 
+def test_a_search_that_finds_no_end_is_given_up(monkeypatch):
+    monkeypatch.setattr("corsproxy.tools.fix._MOST", 1)
+    assert find_fix(config(), asks("/orders", "null")) == NoFix("no change of a few lines does it")
+
+
+def test_a_change_that_the_file_refuses_is_said_to_be_refused():
+    text = "policies:\n  a:\n    allow_origins: [https://app.example.com]\n    allow_credentials: true\n"
+    text += "rules: [{path: /, upstream: http://127.0.0.1:1, policy: a}]\n"
+    fix = find_fix(config(text), asks("/", "null"))
+    assert isinstance(fix, NoFix)
+    assert fix.reason.startswith("the change that is asked for is refused: ")
+
+
 def test_nothing_is_changed_for_an_allowed_request():
     assert find_fix(config(), asks("/orders")) is None
 

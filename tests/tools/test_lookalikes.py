@@ -197,3 +197,7 @@ PORTS = [
 def test_the_wrong_port_in_the_pages_url(url, listen, said_):
     remarks = other_port([parse_listen(listen)], asks(url))
     assert [remark.partition(":")[0] for remark in remarks] == said_
+
+
+def test_what_was_never_sent_has_no_answer_to_speak_of():
+    assert said(asks("ftp://api.example.com/"), OK) == ()

@@ -16,6 +16,7 @@ from corsproxy.cors.safari import safari
 from corsproxy.cors.words import chromium
 from corsproxy.tools.as_json import as_json
 from corsproxy.tools.complaints import IncompleteComplaint
+from corsproxy.tools.explanation import ELSEWHERE as ALLOWED_HERE
 from corsproxy.tools.fix import Fix, NoFix
 from corsproxy.tools.live import NoAnswer, send
 from corsproxy.tools.questions import NotUnderstood, Told, answer, read_questions
@@ -185,6 +186,11 @@ def test_live_with_a_configuration_names_the_change():
     assert isinstance(explanation.fix, Fix)
     assert explanation.needed == ()
     assert explanation.rule is not None
+
+
+def test_live_blocks_what_the_configuration_allows():
+    explanation = explained(URL, OPEN, Told(PAGE), live=lambda asked: WireResponse(200))
+    assert explanation.fix == ALLOWED_HERE
 
 
 @pytest.fixture
