@@ -17,8 +17,9 @@ from corsproxy.cors.fetch import Headers, WireRequest, WireResponse
 from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.framing import NO_BODY
 from corsproxy.proxy.plan import Answer, Forward, plan
+from corsproxy.proxy.received import ResponseHead, received_line
 from corsproxy.proxy.request import Client, Fields, RequestHead
-from corsproxy.proxy.response import ResponseHead, delivery, response_head
+from corsproxy.proxy.response import delivery, response_head
 
 _DATE: Final = b"Thu, 01 Jan 1970 00:00:00 GMT"  # some date; no verdict depends on it
 _PEER: Final = "127.0.0.1"
@@ -71,9 +72,9 @@ class Simulation:
 
     def _forwarded(self, forward: Forward, asked: WireRequest) -> WireResponse:
         answered = self._upstream(asked)
-        head = ResponseHead(b"1.1", answered.status, b"", answered.headers)
+        head = ResponseHead(b"1.1", answered.status, b"", [received_line(*line) for line in answered.headers])
         delivered = delivery(NO_BODY, version=b"1.1", closes=False)
-        return WireResponse(answered.status, _lines(response_head(forward, head, delivered, _DATE)))
+        return WireResponse(answered.status, _lines(response_head(forward, head, delivered, lambda: _DATE)))
 
 
 def _own(answer: Answer, asked: WireRequest) -> WireResponse:
