@@ -215,7 +215,8 @@ def _is_url(value: bytes) -> bool:
     scheme = _SCHEME.match(value)
     if scheme is None or scheme[1].lower() not in _SPECIAL_SCHEMES:
         return scheme is not None
-    url = value.decode("latin-1")
+    # However many slashes there are (https://url.spec.whatwg.org/#special-authority-ignore-slashes-state).
+    url = f"{scheme[1].decode()}://{value[scheme.end() :].decode('latin-1').lstrip('/')}"
     try:
         return bool(urlsplit(url).hostname and origin_of(url))
     except ValueError:

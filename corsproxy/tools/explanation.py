@@ -12,9 +12,18 @@ from dataclasses import dataclass, replace
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.browser import Fetched, run
-from corsproxy.cors.check import Verdict
+from corsproxy.cors.check import Blocked, Verdict
 from corsproxy.cors.decision import Decision
-from corsproxy.cors.fetch import Request, Tainting, WireRequest, WireResponse, values_of
+from corsproxy.cors.fetch import (
+    Credentials,
+    Request,
+    Tainting,
+    WireRequest,
+    WireResponse,
+    get,
+    members,
+    values_of,
+)
 from corsproxy.cors.firefox import firefox
 from corsproxy.cors.safari import safari
 from corsproxy.cors.words import chromium
@@ -134,8 +143,20 @@ def sentences(
     origin, last = request.origin.decode("latin-1"), exchanges[-1] if exchanges else None
     status = last.answered.status if last else 0
     lines = len(values_of(last.answered.headers, b"access-control-allow-origin")) if last else 0
-    return {
+    said = {
         "Chromium": chromium(verdict, url=request.url, origin=origin, initiator=initiator),
         "Firefox": firefox(verdict, url=verdict.url or request.url, status=status, lines=lines),
         "Safari": safari(verdict, url=request.url, origin=origin, status=status, initiator=initiator),
     }
+    if verdict.blocked is Blocked.HEADER and last and stands_for_all(request, last.answered):
+        del said["Chromium"]
+    return said
+
+
+def stands_for_all(request: Request, preflight: WireResponse) -> bool:
+    """Whether Chromium takes a ``*`` for the one header that the standard excepts, Authorization.
+
+    tests/browser/test_oracle.py has what Chromium 156 does (https://fetch.spec.whatwg.org/#http-new-header-syntax).
+    """
+    names = members(get(preflight.headers, b"access-control-allow-headers") or b"")
+    return b"*" in names and request.credentials is not Credentials.INCLUDE

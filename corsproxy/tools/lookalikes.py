@@ -141,7 +141,7 @@ def _stars(request: Request, last: Exchanged, blocked: Blocked | None) -> Iterat
         else:
             yield (
                 "Access-Control-Allow-Headers: * stands for every header but Authorization, which has to be listed by "
-                "its name"
+                "its name; Chromium 156 lets it pass all the same, and the standard does not"
             )
     if blocked is Blocked.METHOD and b"access-control-allow-methods" in listed:
         yield f"Access-Control-Allow-Methods: * {_LITERAL}"

@@ -206,7 +206,8 @@ def test_causes_that_come_again_are_counted():
     lines = printed(*[denied] * 100, sample=None)
     assert len(lines) == 4 + 2 + 2
     assert lines[5::2] == [
-        f"    again:   {count} times by now, /api (config.yaml:1:9), policy web-app (config.yaml:2:12)" for count in (10, 100)
+        f"    again:   {count} times by now, /api (config.yaml:1:9), policy web-app (config.yaml:2:12)"
+        for count in (10, 100)
     ]
 
 
