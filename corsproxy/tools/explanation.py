@@ -29,7 +29,7 @@ from corsproxy.cors.safari import safari
 from corsproxy.cors.words import chromium
 from corsproxy.tools.demands import Needed, needed, remedy
 from corsproxy.tools.fix import Fix, NoFix, find_fix
-from corsproxy.tools.lookalikes import lookalikes, lookalikes_before, other_port
+from corsproxy.tools.lookalikes import lookalikes, lookalikes_before, nearly_listed, other_port
 from corsproxy.tools.simulation import Exchanged, Simulation
 from corsproxy.tools.steps import Step, steps_before, steps_of
 from corsproxy.tools.written_config import WrittenConfig
@@ -124,12 +124,14 @@ def _explanation(request: Request, exchanges: Sequence[Exchanged], fetched: Fetc
 def _under(config: WrittenConfig, explanation: Explanation, simulated: Sequence[Exchanged]) -> Explanation:
     """The explanation with the rule that decides in this configuration, and with the change of it that helps."""
     last = simulated[-1] if simulated else None
+    policy = last.rule.policy if last and last.rule else None
+    nearly = nearly_listed(policy, explanation.request) if policy else ()
     return replace(
         explanation,
         rule=last.rule if last else None,
         decision=last.decision if last else None,
         fix=(find_fix(config, explanation.request) or ELSEWHERE) if explanation.blocked else None,
-        lookalikes=(*explanation.lookalikes, *other_port(config.compiled.listen, explanation.request)),
+        lookalikes=(*explanation.lookalikes, *nearly, *other_port(config.compiled.listen, explanation.request)),
     )
 
 

@@ -16,7 +16,8 @@ from corsproxy.cors.browser import Fetched
 from corsproxy.cors.check import Blocked
 from corsproxy.cors.correction import diagnose
 from corsproxy.cors.fetch import Credentials, Mode, Request, get, members, values_of
-from corsproxy.cors.origin import read_origin
+from corsproxy.cors.origin import Origin, read_origin
+from corsproxy.cors.policy import Policy
 from corsproxy.cors.safelist import is_forbidden_header
 from corsproxy.cors.serialized import is_loopback
 from corsproxy.cors.words import escaped
@@ -49,6 +50,30 @@ def other_port(listen: Sequence[Listen], request: Request) -> Iterator[str]:
             f"the page asks port {asked}, and this configuration listens on {listed}: unless that port is mapped to "
             "it, another server answers; correct the URL"
         )
+
+
+def nearly_listed(policy: Policy, request: Request) -> Iterator[str]:
+    """Which listed origin is almost the page's, where that is not listed itself."""
+    page = read_origin(request.origin.decode("latin-1"))
+    if page is None or policy.allows_origin(request.origin):
+        return
+    for entry in policy.spec.allow_origins:
+        listed = read_origin(entry)
+        if listed is None:  # a pattern
+            continue
+        if different := _difference(page, listed):
+            yield (
+                f"{different} from {entry}, which policy {policy.name} lists: an origin is scheme, host and port, so "
+                f"{entry} and {page} are two"
+            )
+
+
+def _difference(page: Origin, listed: Origin) -> str:
+    if page.host == listed.host:
+        return f"only the {'scheme' if page.scheme != listed.scheme else 'port'} differs"
+    if page.host == f"www.{listed.host}" or listed.host == f"www.{page.host}":
+        return "only the www. differs"
+    return ""
 
 
 def _before(request: Request) -> Iterator[str]:
@@ -174,9 +199,8 @@ def _slash(request: Request, found: bytes | None) -> Iterator[str]:
         return
     page, other = read_origin(request.origin.decode("latin-1")), read_origin(found.decode("latin-1"))
     if page and other and page.host == other.host:
-        different = "scheme" if page.scheme != other.scheme else "port"
         yield (
-            f"only the {different} differs: an origin is scheme, host and port, so {escaped(found)} and "
+            f"{_difference(page, other)}: an origin is scheme, host and port, so {escaped(found)} and "
             f"{escaped(request.origin)} are two"
         )
 

@@ -236,6 +236,7 @@ BY_HAND: Final = [
     ),
     Case(name="a redirect to ftp", actual=answer(ANY, (b"Location", b"ftp://a.localhost/"), status=302)),
     Case(name="a redirect to data", actual=answer(ANY, (b"Location", b"data:,x"), status=302)),
+    Case(name="a redirect to nowhere", actual=answer(ANY, (b"Location", b"http://[:"), status=302)),
     Case(name="two locations", actual=answer(ANY, (b"Location", b"/a"), (b"Location", b"/b"), status=302)),
     Case(name="no end of redirects", actual=answer(ANY, (b"Location", b"{self}"), status=302)),
     Case(

@@ -5,7 +5,8 @@ import pytest
 from corsproxy.config.addresses import parse_listen
 from corsproxy.cors.browser import run
 from corsproxy.cors.fetch import Credentials, Mode, Request, WireResponse
-from corsproxy.tools.lookalikes import is_local, lookalikes, other_port
+from corsproxy.cors.policy import PolicySpec, compile_policy
+from corsproxy.tools.lookalikes import is_local, lookalikes, nearly_listed, other_port
 from corsproxy.tools.simulation import Exchanged
 
 PAGE, URL = b"https://app.example.com", "https://api.example.com/data"
@@ -201,3 +202,24 @@ def test_the_wrong_port_in_the_pages_url(url, listen, said_):
 
 def test_what_was_never_sent_has_no_answer_to_speak_of():
     assert said(asks("ftp://api.example.com/"), OK) == ()
+
+
+# Scenario S9: scheme, host and port make an origin.
+NEARLY = [
+    (b"http://app.example.com", ["only the scheme differs from https://app.example.com"]),
+    (b"https://app.example.com:8443", ["only the port differs from https://app.example.com"]),
+    (b"https://www.app.example.com", ["only the www. differs from https://app.example.com"]),
+    (b"https://b.example", ["only the www. differs from https://www.b.example"]),
+    (b"https://x.pattern.example:8443", []),
+    (b"https://app.example.com", []),
+    (b"https://other.example", []),
+    (b"null", []),
+]
+
+
+@pytest.mark.parametrize(("origin", "said_"), NEARLY)
+def test_which_listed_origin_is_almost_the_pages(origin, said_):
+    listed = ("https://app.example.com", "https://www.b.example", "https://*.pattern.example")
+    policy = compile_policy(PolicySpec(name="a", allow_origins=listed))
+    remarks = nearly_listed(policy, asks(origin=origin))
+    assert [remark.partition(",")[0] for remark in remarks] == said_
