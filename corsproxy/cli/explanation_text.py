@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from corsproxy.cli.style import print_table, wants_colour
+from corsproxy.cors.decision import Outcome
 from corsproxy.cors.words import escaped
 from corsproxy.http.answers import printable
 from corsproxy.tools.demands import Needed
@@ -22,12 +23,19 @@ _MARKS: Final = {
     State.NOT_REACHED: ("-", ""),
     State.NOTE: ("", ""),
 }
+_DENIED: Final = {
+    Outcome.DENIED_ORIGIN: "the origin",
+    Outcome.PREFLIGHT_DENIED_ORIGIN: "the origin",
+    Outcome.PREFLIGHT_DENIED_METHOD: "the method",
+    Outcome.PREFLIGHT_DENIED_HEADERS: "the headers",
+    Outcome.PREFLIGHT_DENIED_PRIVATE_NETWORK: "private network access to",
+}
 _WIDTH: Final = 10
 
 
 def print_explanations(explanations: Sequence[Explanation]) -> None:
     """All of them, on standard output: one in full; of several a table, and those in full that are blocked."""
-    colour = wants_colour(sys.stdout)
+    colour, encoding = wants_colour(sys.stdout), sys.stdout.encoding or "utf-8"  # Firefox' quotation marks
     if len(explanations) > 1:
         print_table(("verdict", "request", "page", "why"), [_row(explanation) for explanation in explanations])
         explanations = [explanation for explanation in explanations if explanation.blocked]
@@ -35,7 +43,7 @@ def print_explanations(explanations: Sequence[Explanation]) -> None:
         if number:
             click.echo()
         for line in _lines(explanation):
-            click.echo(line, color=colour)
+            click.echo(line.encode(encoding, "backslashreplace").decode(encoding), color=colour)
 
 
 def _row(explanation: Explanation) -> tuple[str, str, str, str]:
@@ -49,11 +57,13 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield _verdict(explanation)
     yield ""
     for browser, sentence in explanation.sentences.items():
-        yield _labelled(browser, printable(sentence), "red" if browser == "Chromium" else "")
+        yield _labelled(browser, sentence, "red" if browser == "Chromium" else "")  # one harmless line already
     if explanation.rule:
         yield _labelled("rule", f"{explanation.rule.name}  ({explanation.rule.where})")
         policy = explanation.rule.policy
         yield _labelled("policy", f"{policy.name}  ({policy.where})" if policy else "none")
+    if explanation.decision and explanation.decision.outcome.denied:
+        yield _labelled("denied", f"{_DENIED[explanation.decision.outcome]} {escaped(explanation.decision.subject)}")
     yield ""
     for number, step in enumerate(explanation.steps, 1):
         yield from _step(number, step)

@@ -17,6 +17,10 @@ from corsproxy.tools.console import Complaint
 from corsproxy.tools.explanation import Explanation, explain, explain_verdict
 from corsproxy.tools.written_config import WrittenConfig
 
+_UNTOLD: Final = (
+    "the message does not say which method and which headers the page asks with: the preflight names them in "
+    "Access-Control-Request-Method and -Headers, and its answer has to grant them"
+)
 _WITH_CREDENTIALS: Final = frozenset({Blocked.WILDCARD_WITH_CREDENTIALS, Blocked.ALLOW_CREDENTIALS})
 
 
@@ -52,7 +56,9 @@ def explain_complaint(config: WrittenConfig | None, complaint: Complaint, reques
     if config is None:
         subject = complaint.subject.encode("latin-1", "replace")
         verdict = Verdict(complaint.blocked, subject, complaint.step, complaint.at or request.url)
-        return explain_verdict(request, verdict, complaint.initiator)
+        explanation = explain_verdict(request, verdict, complaint.initiator)
+        untold = (_UNTOLD,) if request.upload is Upload.WATCHED else ()
+        return replace(explanation, lookalikes=(*explanation.lookalikes, *untold))
     explanation = explain(config, request, complaint.initiator)
     if explanation.blocked:
         return explanation

@@ -207,7 +207,7 @@ def _allows(config: WrittenConfig, edits: list[Edit]) -> Iterator[str]:
             origin = ", ".join(edit.added) or dumped(edit.value or "").strip("[]")
             yield f"every page of {origin} may read the answers of {where}{cookies}"
         elif edit.key in {"allow_methods", "allow_headers"}:
-            verb = "send" if edit.key == "allow_methods" else "set the header"
+            verb = "send" if edit.key == "allow_methods" else "send the header"
             yield f"every page that the policy lists may {verb} {', '.join(edit.added)} to {where}{cookies}"
         elif edit.key == "allow_credentials":
             yield f"every page that the policy lists acts with its visitor's cookies at {where}"

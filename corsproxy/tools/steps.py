@@ -164,7 +164,7 @@ def _why_preflighted(request: Request) -> str:
     reasons = [f"the method {escaped(request.method)}"] if request.method not in SAFELISTED_METHODS else []
     if names := unsafe_names(request.headers):
         reasons.append(f"the header{'s' if len(names) > 1 else ''} {escaped(b', '.join(names))}")
-    return "because of " + (" and ".join(reasons) or "the way its body is sent")
+    return "because of " + (" and ".join(reasons) or "the way its body is sent, or of something untold")
 
 
 def _exchange(request: Request, exchanged: Exchanged, verdict: Verdict, tainting: Tainting) -> Iterator[Step]:
@@ -223,7 +223,22 @@ _SAID: Final[Mapping[Blocked | None, str]] = {
 }
 
 
+# What a message of a browser does not repeat of the answer.
+_UNTOLD: Final = frozenset(
+    {
+        Blocked.PREFLIGHT_STATUS,
+        Blocked.PREFLIGHT_REDIRECT,
+        Blocked.MALFORMED_ALLOW_METHODS,
+        Blocked.MALFORMED_ALLOW_HEADERS,
+        Blocked.REDIRECT_CREDENTIALS,
+        Blocked.REDIRECT_SCHEME,
+    }
+)
+
+
 def _words(verdict: Verdict) -> str:
+    if not verdict.subject and verdict.blocked in _UNTOLD:
+        return ""
     otherwise = f"{verdict.blocked}: ".replace("-", " ") + "{}"
     return _SAID.get(verdict.blocked, otherwise).format(escaped(verdict.subject))
 
