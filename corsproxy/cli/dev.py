@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from corsproxy.cli.exchange_lines import ExchangePrinter
+from corsproxy.cli.flag_advice import advise_dev
 from corsproxy.cli.local_certificate import Certificate, data_folder, local_certificate
 from corsproxy.cli.one_api import TEXTS
 from corsproxy.cli.remarks import Commentator
@@ -22,10 +23,8 @@ from corsproxy.config.addresses import parse_endpoint
 from corsproxy.config.load import compile_config
 from corsproxy.config.model import Config
 from corsproxy.config.written import Unusable
-from corsproxy.cors.decision import Decision
 from corsproxy.cors.origin import parse_origin
 from corsproxy.cors.serialized import is_loopback
-from corsproxy.cors.words import advice
 from corsproxy.errors import InvalidConfig, InvalidOrigin, Problem
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def _serve(
     url: str, origins: tuple[str, ...], names: tuple[str, ...], listen: str, certificate: Certificate | None
 ) -> None:
     compiled = _compiled(dev_config(url, origins, listen, certificate, names))
-    printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), advise=_advise, comment=Commentator())
+    printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), advise=advise_dev, comment=Commentator())
 
     def say_started(listening: Listening) -> None:
         printer.say(f"{_address(listening, listen)}  ->  {url}")
@@ -204,15 +203,6 @@ def _own_origin(url: str) -> str:
         return "keep" if endpoint.unix_path else str(parse_origin(str(endpoint).lower()))
     except (Unusable, InvalidOrigin):  # the first is a problem of the configuration; of the second no page can be
         return "keep"
-
-
-def _advise(decision: Decision, policy_name: str) -> str:
-    """How to allow what was denied: there is no file to change, only a flag to give."""
-    try:
-        origin = parse_origin(decision.subject.decode("latin-1"))
-    except InvalidOrigin:  # null, or nothing that could ever be listed
-        return advice(decision, policy_name)
-    return f"start it again with `--allow-origin {origin}`, and one more for each other origin that you need"
 
 
 def _loopback_host(listen: str) -> str:

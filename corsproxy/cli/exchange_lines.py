@@ -136,7 +136,7 @@ class ExchangePrinter:
         if denial is None:
             return ""
         rule, policy = denial.rule, denial.policy
-        place = f"{rule.name} ({rule.where}), policy {policy.name} ({policy.where})"
+        place = f"{rule.name} ({rule.where}), policy {policy.name}" + (f" ({policy.where})" if policy.where else "")
         if denial.count > 1:
             return self._indented("again", f"{denial.count} times by now, {place}", _DIM)
         if not denial.named:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ import click
 
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.style import wants_colour
+from corsproxy.cors.decision import Decision
+from corsproxy.cors.words import advice
 from corsproxy.server.access_log import JsonLog, Sample
 from corsproxy.server.log_writer import LogWriter
 
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
     from corsproxy.proxy.exchange import Exchange, Observer
     from corsproxy.server.tracing import Spans
 
+Advise = Callable[[Decision, str], str]
+
 
 @contextmanager
-def observed(form: str, share: float, spans: type[Spans] | None) -> Iterator[Observer]:
+def observed(form: str, share: float, spans: type[Spans] | None, advise: Advise = advice) -> Iterator[Observer]:
     """The access log in the form that was asked for, and spans if there are to be any."""
-    with log_to_stdout(form, share) as log:
+    with log_to_stdout(form, share, advise) as log:
         if spans is None:
             yield log
             return
@@ -44,8 +48,11 @@ def observed(form: str, share: float, spans: type[Spans] | None) -> Iterator[Obs
 
 
 @contextmanager
-def log_to_stdout(form: str, share: float = 1) -> Iterator[ExchangePrinter | JsonLog]:
-    """The access log alone; what is left of it at the end is written, if somebody reads."""
+def log_to_stdout(form: str, share: float = 1, advise: Advise = advice) -> Iterator[ExchangePrinter | JsonLog]:
+    """The access log alone; ``advise`` says how to allow what was denied.
+
+    What is left of it at the end is written, if somebody reads.
+    """
     sample = Sample(share) if form != "off" else None
     writer = LogWriter(sys.stdout)
     printer: ExchangePrinter | JsonLog
@@ -53,7 +60,7 @@ def log_to_stdout(form: str, share: float = 1) -> Iterator[ExchangePrinter | Jso
         printer = JsonLog(writer, sample)
         writer.dropped_line = printer.dropped
     else:
-        printer = ExchangePrinter(writer, colour=wants_colour(sys.stdout), sample=sample)
+        printer = ExchangePrinter(writer, colour=wants_colour(sys.stdout), sample=sample, advise=advise)
     try:
         yield printer
     finally:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from corsproxy.cli.config_file import STANDARD_INPUT_NAME, config_source
+from corsproxy.cli.flag_advice import advise_serve
 from corsproxy.cli.observing import log_to_stdout, observed, wanted_spans
 from corsproxy.cli.options import Duration, WorkerCount
 from corsproxy.cli.source import Source, source_options
 from corsproxy.cli.style import print_warnings, wants_colour
+from corsproxy.cors.words import advice
 from corsproxy.server.ending import Patience
 from corsproxy.server.run import Observing, Plan, run
 from corsproxy.server.watch import Watch, is_mounted_alone
@@ -146,7 +148,8 @@ def serve(
             if listening.admin_names:
                 log.say(f"admin on {', '.join(listening.admin_names)}")
 
-    serve_compiled(compiled, partial(observed, form, share, wanted_spans()), say_started, plan)
+    advise = advice if source.file else advise_serve  # without a file there is no line to change
+    serve_compiled(compiled, partial(observed, form, share, wanted_spans(), advise), say_started, plan)
 
 
 def _read(source: Source) -> tuple[Compiled, Watch | None]:

@@ -91,9 +91,9 @@ class Findings:
         return f"{self.file}:{found.place.line}:{found.place.column}" if found else f"{self.file}: {dotted(path)}"
 
     def where_key(self, path: Path) -> str:
-        """The position of a key as text, for people; of what was written nowhere, only who said it."""
+        """The position of a key as text, for people; "" of what was written nowhere."""
         found = self._find(path)
-        return f"{self.file}:{found.key_place.line}:{found.key_place.column}" if found else self.file
+        return f"{self.file}:{found.key_place.line}:{found.key_place.column}" if found else ""
 
     def line_of(self, path: Path) -> int:
         """The line in which something is written, or 0."""

@@ -34,7 +34,7 @@ class Policy:
 
     spec: PolicySpec
     name: str
-    where: str  # it was written: config.yaml:12:3
+    where: str  # it was written: config.yaml:12:3; "": in flags
     on_denied: str
     preflight_status: int
     vary_actual: tuple[bytes, ...]
