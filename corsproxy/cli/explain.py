@@ -66,7 +66,7 @@ def explain(
         corsproxy explain --live --origin https://app.example.com https://api.example.com/orders
 
     Without -c and --live, a message is explained by itself, with what the server has to answer.  Exits with 1 when
-    something is blocked, or was not understood.
+    something is blocked, unclear, or was not understood.
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
     from corsproxy.tools.live import NoAnswer  # noqa: PLC0415  # --help needs none of them
     from corsproxy.tools.questions import NotUnderstood, Told, answer, read_questions  # noqa: PLC0415
@@ -88,7 +88,7 @@ def explain(
         from corsproxy.cli.explanation_text import print_explanations  # noqa: PLC0415
 
         print_explanations(explanations)
-    sys.exit(failed or any(explanation.blocked for explanation in explanations))
+    sys.exit(failed or any(explanation.blocked or explanation.unclear for explanation in explanations))
 
 
 def _text(what: str | None) -> str:

@@ -30,6 +30,7 @@ _DENIED: Final = {
     Outcome.PREFLIGHT_DENIED_HEADERS: "the headers",
     Outcome.PREFLIGHT_DENIED_PRIVATE_NETWORK: "private network access to",
 }
+_COLOURS: Final = {"blocked": "red", "allowed": "green", "unclear": "yellow"}
 _WIDTH: Final = 10
 
 
@@ -38,7 +39,7 @@ def print_explanations(explanations: Sequence[Explanation]) -> None:
     colour, encoding = wants_colour(sys.stdout), sys.stdout.encoding or "utf-8"  # Firefox' quotation marks
     if len(explanations) > 1:
         print_table(("verdict", "request", "page", "why"), [_row(explanation) for explanation in explanations])
-        explanations = [explanation for explanation in explanations if explanation.blocked]
+        explanations = [explanation for explanation in explanations if explanation.blocked or explanation.unclear]
     for number, explanation in enumerate(explanations):
         if number:
             click.echo()
@@ -46,11 +47,17 @@ def print_explanations(explanations: Sequence[Explanation]) -> None:
             click.echo(line.encode(encoding, "backslashreplace").decode(encoding), color=colour)
 
 
+def _word(explanation: Explanation) -> str:
+    if explanation.unclear:
+        return "unclear"
+    return "blocked" if explanation.blocked else "allowed"
+
+
 def _row(explanation: Explanation) -> tuple[str, str, str, str]:
     request, blocked = explanation.request, explanation.fetched.verdict.blocked
     asked = f"{escaped(request.method)} {printable(request.url)}"
     why = blocked.value.replace("-", " ") if blocked else ""
-    return ("blocked" if blocked else "allowed", asked, escaped(request.origin), why)
+    return (_word(explanation), asked, escaped(request.origin), why)
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
@@ -76,11 +83,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
 
 def _verdict(explanation: Explanation) -> str:
     request = explanation.request
-    word = (
-        click.style("blocked", fg="red", bold=True)
-        if explanation.blocked
-        else click.style("allowed", fg="green", bold=True)
-    )
+    word = click.style(_word(explanation), fg=_COLOURS[_word(explanation)], bold=True)
     cookies = " with credentials" if request.credentials.value == "include" else ""
     return f"{word}   {escaped(request.method)} {printable(request.url)} from {escaped(request.origin)}{cookies}"
 

@@ -16,6 +16,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     policy = rule.policy if rule else None
     return {
         "blocked": explanation.blocked,
+        "unclear": explanation.unclear,
         "reason": verdict.blocked.value if verdict.blocked else None,
         "subject": verdict.subject.decode("latin-1"),
         "step": verdict.step.value if verdict.blocked else None,

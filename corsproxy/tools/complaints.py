@@ -15,6 +15,7 @@ from corsproxy.cors.fetch import Credentials, Request, Upload
 from corsproxy.errors import CorsproxyError
 from corsproxy.tools.console import Complaint
 from corsproxy.tools.explanation import Explanation, explain, explain_verdict
+from corsproxy.tools.fix import NoFix
 from corsproxy.tools.written_config import WrittenConfig
 
 _UNTOLD: Final = (
@@ -62,7 +63,8 @@ def explain_complaint(config: WrittenConfig | None, complaint: Complaint, reques
     explanation = explain(config, request, complaint.initiator)
     if explanation.blocked:
         return explanation
-    return replace(explanation, lookalikes=(*_why_then(complaint, explanation), *explanation.lookalikes))
+    why, *others = _why_then(complaint, explanation)
+    return replace(explanation, fix=NoFix(why), lookalikes=(*others, *explanation.lookalikes))
 
 
 def _why_then(complaint: Complaint, explanation: Explanation) -> list[str]:

@@ -58,6 +58,11 @@ class Explanation:
         """Whether the page does not get the answer."""
         return not self.fetched.verdict.allowed
 
+    @property
+    def unclear(self) -> bool:
+        """Whether a browser has blocked what this configuration allows, as far as is known of it."""
+        return not self.blocked and self.fix is not None
+
 
 def explain(config: WrittenConfig, request: Request, initiator: str = FETCH) -> Explanation:
     """What a page would get under a configuration, its upstream being imagined as one without CORS.

@@ -15,7 +15,7 @@ from corsproxy.cors.words import escaped
 from corsproxy.errors import CorsproxyError
 from corsproxy.tools.complaints import explain_complaint, request_of
 from corsproxy.tools.console import Complaint, read_console
-from corsproxy.tools.explanation import FETCH, Explanation, explain, explain_answers
+from corsproxy.tools.explanation import ELSEWHERE, FETCH, Explanation, explain, explain_answers
 from corsproxy.tools.har import cross_origin, judged, read_har
 from corsproxy.tools.other_messages import GENERIC, read_other
 from corsproxy.tools.pasted_curl import read_curl
@@ -98,6 +98,8 @@ def answer(question: Question, config: WrittenConfig | None, live: Send | None) 
             "there is nothing to hold this against; name the rule table with -c, or ask the server with --live"
         )
     explanation = explain(config, question.request, question.initiator)
+    if question.failure and not explanation.blocked:
+        explanation = replace(explanation, fix=ELSEWHERE)
     return replace(explanation, lookalikes=(meaning, *explanation.lookalikes)) if meaning else explanation
 
 

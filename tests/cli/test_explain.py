@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from corsproxy.cli.main import cli
+from corsproxy.cors.words import PREFLIGHT
 
 TEXT = """\
 policies:
@@ -57,6 +58,14 @@ def test_an_allowed_request_exits_with_0(config):
     assert result.exit_code == 0
     assert result.stdout.startswith("allowed   GET")
     assert "the page reads the answer" in result.stdout
+
+
+def test_what_the_configuration_allows_and_a_browser_has_blocked_is_unclear(config):
+    said = LINE.replace(PAGE, "https://app.example.com").replace("No 'A", f"{PREFLIGHT}No 'A")
+    result = run("-c", config, said)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("unclear   GET")
+    assert "\nchange    the origin is allowed, so the preflight asked for a method or a header" in result.stdout
 
 
 def test_several_requests_of_a_har_file(config, tmp_path):
