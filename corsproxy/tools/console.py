@@ -78,7 +78,14 @@ def _pieces(sentence: str) -> Iterator[tuple[str, str]]:
     yield sentence[position:], ""
 
 
-_CHROMIUM_REASONS: Final = [(blocked, _template(said)) for blocked, said in words.CORS_SENTENCES.items()]
+# What differs between versions and products of Chromium: the schemes, and whether the location is printed.
+_VARYING: Final = {
+    Blocked.REDIRECT_SCHEME: words.CORS_SENTENCES[Blocked.REDIRECT_SCHEME].partition(":")[0],
+    Blocked.REDIRECT_CREDENTIALS: words.CORS_SENTENCES[Blocked.REDIRECT_CREDENTIALS].replace("''", "'{subject}'"),
+}
+_CHROMIUM_REASONS: Final = [
+    (blocked, _template(_VARYING.get(blocked, said))) for blocked, said in words.CORS_SENTENCES.items()
+]
 _CHROMIUM_OTHERS: Final = [
     (blocked, _template(said, url=r"(?P<url>\S+)", origin=r"(?P<origin>\S+?)"))
     for blocked, said in words.OTHER_SENTENCES.items()

@@ -68,6 +68,46 @@ def test_every_cors_message_of_chromium(blocked, step, initiator):
         assert complaint.step is step
 
 
+# As earlier versions and other products print them.
+VARIANTS = [
+    (
+        (
+            "No 'Access-Control-Allow-Origin' header is present on the requested resource. If an opaque response "
+            "serves your needs, set the request's mode to 'no-cors' to fetch the resource with CORS disabled."
+        ),
+        Blocked.MISSING_ALLOW_ORIGIN,
+    ),
+    (
+        (
+            "The 'Access-Control-Allow-Origin' header has a value 'http://a.example' that is not equal to the supplied "
+            "origin. Have the server send the header with a valid value, or, if an opaque response serves your needs, "
+            "set the request's mode to 'no-cors' to fetch the resource with CORS disabled."
+        ),
+        Blocked.OTHER_ALLOW_ORIGIN,
+    ),
+    (
+        ("Cross origin requests are only supported for protocol schemes: http, data, chrome, edge, https."),
+        Blocked.REDIRECT_SCHEME,
+    ),
+    (
+        (
+            "Redirect location 'http://me:secret@a.example/' contains a username and password, which is disallowed for "
+            "cross-origin requests."
+        ),
+        Blocked.REDIRECT_CREDENTIALS,
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "blocked"), VARIANTS)
+def test_other_versions_of_chromium(reason, blocked):
+    complaint = read_console(
+        f"Access to fetch at '{URL}' from origin '{PAGE}' has been blocked by CORS policy: {reason}"
+    )
+    assert complaint is not None
+    assert (complaint.blocked, complaint.url) == (blocked, URL)
+
+
 def test_a_redirected_request_is_known_by_the_url_that_the_page_asked_for():
     verdict = Verdict(Blocked.MISSING_ALLOW_ORIGIN, url="https://other.example/")
     complaint = read_console(chromium(verdict, url=URL, origin=PAGE))
