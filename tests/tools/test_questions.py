@@ -189,6 +189,25 @@ def test_live_with_a_configuration_names_the_change():
     assert explanation.rule is not None
 
 
+@pytest.mark.parametrize(
+    ("listed", "told", "printing"),
+    [
+        (b"*", Told(PAGE, headers=("Authorization",)), {"Firefox", "Safari"}),  # Chromium 156 lets it pass
+        (b"x-a", Told(PAGE, headers=("Authorization",)), {"Chromium", "Firefox", "Safari"}),
+        (b"*", Told(PAGE, headers=("Authorization",), credentials=True), {"Chromium", "Firefox", "Safari"}),
+    ],
+)
+def test_who_takes_a_star_for_authorization(listed, told, printing):
+    granted = (
+        (b"Access-Control-Allow-Origin", PAGE.encode()),
+        (b"Access-Control-Allow-Credentials", b"true"),
+        (b"Access-Control-Allow-Headers", listed),
+    )
+    explanation = explained(URL, None, told, live=lambda asked: WireResponse(200, granted))
+    assert explanation.fetched.verdict.blocked is Blocked.HEADER
+    assert set(explanation.sentences) == printing
+
+
 def test_live_blocks_what_the_configuration_allows():
     explanation = explained(URL, OPEN, Told(PAGE), live=lambda asked: WireResponse(200))
     assert explanation.fix == ALLOWED_HERE
