@@ -160,6 +160,16 @@ async def test_s2_the_log_names_the_sentence_of_the_browser_the_rule_and_the_fix
     assert ended == (0, "", "")
 
 
+async def test_without_a_file_the_fix_is_a_flag():
+    async with RawUpstream(answering(OK)) as upstream:
+        flags = ("--upstream", upstream.url, "--allow-origin", "https://app.example.com", "--listen", "127.0.0.1:0")
+        async with running("serve", *flags) as process:
+            client = await process.connect(int((await process.line("listening on ")).rpartition(":")[2]))
+            await client.ask(b"GET /data", STRANGER)
+            fix = await process.line("fix:")
+    assert fix.split(maxsplit=1)[1] == "start it again with `--allow-origin https://evil.example.net` as well"
+
+
 @pytest.mark.parametrize(
     ("flags", "environment"), [(["--access-log", "off"], {}), ([], {"CORSPROXY_ACCESS_LOG": "off"})]
 )
