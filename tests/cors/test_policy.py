@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corsproxy.cors.decision import Outcome
-from corsproxy.cors.policy import PolicySpec, compile_policy
+from corsproxy.cors.policy import _MOST_REMEMBERED, PolicySpec, compile_policy
 from corsproxy.errors import InvalidPolicy
 from tests.cors.specs import compiled, lines_of, problems_of
 
@@ -303,3 +303,12 @@ def test_the_three_ways_to_ask_about_an_origin_agree(policy, origin):
     assert policy.judge_actual([origin]).outcome.denied is not allowed
     preflight = policy.judge_preflight(origin, [b"GET"], [], private_network=False)
     assert (preflight.outcome == Outcome.PREFLIGHT_ALLOWED) is allowed
+
+
+def test_what_is_remembered_is_bounded_and_changes_nothing():
+    """More origins than are remembered, all allowed by a wildcard: each gets its own answer, again and again."""
+    policy = compile_policy(PolicySpec(name="wide", allow_origins=("https://*.example.com",)))
+    origins = [f"https://a{number}.example.com".encode() for number in range(_MOST_REMEMBERED + 2)]
+    for origin in [*origins, *origins[:3], *origins[-3:]]:
+        assert policy.judge_actual([origin]).lines == b"Access-Control-Allow-Origin: %b\r\n" % origin
+    assert len(policy._granted_to) <= _MOST_REMEMBERED
