@@ -7,28 +7,11 @@ explanation.  Nobody decides a second time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+from corsproxy.cors.outcome import Outcome
 
-class Outcome(StrEnum):
-    """One word for what was decided; the same word in logs, metrics and tests."""
-
-    NO_POLICY = "no-policy"  # the rule forwards and adds nothing (policy: none, or upstream_cors: keep)
-    NOT_CORS = "not-cors"  # the request has no Origin header
-    SAME_ORIGIN = "same-origin"  # the page and the API share an origin, so CORS does not apply
-    ALLOWED = "allowed"
-    DENIED_ORIGIN = "denied-origin"
-    PREFLIGHT_ALLOWED = "preflight-allowed"
-    PREFLIGHT_DENIED_ORIGIN = "preflight-denied-origin"
-    PREFLIGHT_DENIED_METHOD = "preflight-denied-method"
-    PREFLIGHT_DENIED_HEADERS = "preflight-denied-headers"
-    PREFLIGHT_DENIED_PRIVATE_NETWORK = "preflight-denied-private-network"
-
-    denied: bool  # whether a browser will keep the answer from the page because of the policy
-
-    def __init__(self, word: str) -> None:
-        self.denied = "denied" in word
+__all__ = ["NO_POLICY", "Decision", "Outcome"]
 
 
 @dataclass(frozen=True, slots=True)
