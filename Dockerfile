@@ -4,6 +4,9 @@
 FROM python:3.13-slim-trixie AS build
 
 WORKDIR /src
+# hadolint ignore=DL3008  # it leaves nothing of itself in the image, and Debian keeps only one version at a time
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 COPY requirements/build.txt requirements/runtime.txt requirements/
 RUN python -m venv /build \
     && /build/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt \
@@ -11,15 +14,13 @@ RUN python -m venv /build \
     && /build/bin/python -m pip --python /app/bin/python install --no-cache-dir --no-compile \
         --require-hashes --only-binary :all: -r requirements/runtime.txt
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY corsproxy/ corsproxy/
-# Compiled here, because the program may run on a read-only file system; by hash, because copying may change times.
-RUN /build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
+# What every request goes through becomes machine code.  Bytecode of the rest is made here, because the program may run on a read-only file system; by hash, because copying may change times.
+RUN CORSPROXY_COMPILE=1 /build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
     && /build/bin/python -m pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps /dist/*.whl \
     && /app/bin/python -m compileall -q --invalidation-mode unchecked-hash /app/lib
 
-# hadolint ignore=DL3008  # it leaves nothing of itself in the image, and Debian keeps only one version at a time
-RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 COPY deploy/image/gather.py ./
 RUN python gather.py /app /image
 

@@ -181,7 +181,14 @@ def _output(command: list[str], environment: Mapping[str, str]) -> str:
 
 
 # Best first: the first that is installed stands for the project wherever one line has to do.
-VARIANTS: Final = (corsproxy("corsproxy", "corsproxy"),)
+_COMPILED: Final = {"PYTHONPATH": str(ROOT / ".compiled"), "PYTHONSAFEPATH": "1"}
+VARIANTS: Final = (
+    corsproxy("corsproxy", "corsproxy", environment=_COMPILED),
+    corsproxy("corsproxy-plain", "corsproxy, not compiled"),
+    corsproxy(
+        "corsproxy-ordinary", "corsproxy, ordinary lane", environment={**_COMPILED, "CORSPROXY_FAST_LANE": "off"}
+    ),
+)
 
 _DEBIAN: Final = "as root: apt-get install nginx-light haproxy apache2-bin wrk valgrind"
 _PYPI: Final = "scripts/bench installs benchmarks/requirements.txt into .venv-bench"

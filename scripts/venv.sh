@@ -83,6 +83,37 @@ install_pins() {
     : >"$stamp"
 }
 
+# make_compiled FOLDER: this checkout with its hot modules compiled, in .compiled, unless exactly that stands there already.
+# It runs in the environment FOLDER with PYTHONSAFEPATH=1 and PYTHONPATH=.compiled, which come before the checkout.
+make_compiled() {
+    local sum
+    sum=$({ "$1/bin/python" -VV && cat pyproject.toml hatch_build.py && find corsproxy -name '*.py' | LC_ALL=C sort |
+        xargs cksum; } | cksum | tr -d ' ')
+    if [[ -f .compiled/made-from-$sum ]]; then
+        return 0
+    fi
+    ensure_compiler
+    say "  compiling into .compiled (about a minute)"
+    rm -rf .compiled
+    CORSPROXY_COMPILE=1 MYPYC_OPT_LEVEL=${MYPYC_OPT_LEVEL:-1} \
+        run_pip "$1" wheel --no-deps --no-index --no-build-isolation --wheel-dir .compiled/wheel .
+    "$1/bin/python" -m zipfile --extract .compiled/wheel/*.whl .compiled
+    rm -rf .compiled/wheel
+    : >".compiled/made-from-$sum"
+}
+
+ensure_compiler() {
+    if type cc >/dev/null 2>&1; then
+        return 0
+    fi
+    if [[ $EUID == 0 && -f /etc/debian_version ]] && type apt-get >/dev/null 2>&1; then
+        say "== no C compiler: apt-get install gcc libc6-dev"
+        apt-get -qq update >&2 && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+            gcc libc6-dev >&2 </dev/null && return 0
+    fi
+    fail "no C compiler; install one (Debian: apt-get install gcc libc6-dev)"
+}
+
 run_pip() { # run_pip FOLDER ARGUMENT...
     local folder=$1
     shift

@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from corsproxy import __version__
+from corsproxy import __version__, compiled
 from corsproxy.errors import CorsproxyError, InvalidConfig
 
 # Every command, in the order in which a newcomer meets them, and what --help says of it.
@@ -66,7 +66,9 @@ class LazyGroup(click.Group):
         "max_content_width": 100,
     },
 )
-@click.version_option(__version__, "--version", "-V", message="corsproxy %(version)s")
+@click.version_option(
+    __version__, "--version", "-V", message=f"corsproxy %(version)s{' (compiled)' if compiled() else ''}"
+)
 def cli() -> None:
     """A reverse proxy that adds CORS to APIs which lack it.
 

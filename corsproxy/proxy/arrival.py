@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import StreamReader
-from aiohttp.http_parser import RawRequestMessage
 
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.proxy.exchange import Exchange
@@ -109,6 +108,7 @@ class Arrival:
         self.sending: Cancellable | None = None  # the body
         self.repeated = False  # whether this is the second attempt
         self.over = False
+        self._task: object = None  # aiohttp's; it sets this to None at the end, to break a cycle
         fields = head.fields
         self.exchange = Exchange(
             self.client.peer or "",
@@ -179,13 +179,6 @@ class Leads(Protocol):
 
     def trusts(self, peer: str) -> bool:
         """Whether a peer is a trusted proxy."""
-
-
-def read_head(message: RawRequestMessage, method: bytes | None = None) -> RequestHead:
-    """The head that aiohttp's parser read, byte for byte; ``method`` is the true one where the parser saw another."""
-    version = b"%d.%d" % (message.version.major, message.version.minor)
-    target = (message.path or "").encode("utf-8", "surrogateescape")  # a CONNECT may come without any
-    return RequestHead(method or message.method.encode(), target, version, Fields(message.raw_headers))
 
 
 class Written:

@@ -22,11 +22,11 @@ from aiohttp.web_protocol import _ErrInfo
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.http.fields import is_token
 from corsproxy.proxy.alarm import Alarm
-from corsproxy.proxy.arrival import Arrival, Flow, Leads, RawFlow, read_head
+from corsproxy.proxy.arrival import Arrival, Flow, Leads, RawFlow
 from corsproxy.proxy.farewell import FRESH
 from corsproxy.proxy.head_limits import HEAD_TOO_LATE, too_large, unfinished
 from corsproxy.proxy.occupancy import UNREAD
-from corsproxy.proxy.parsing import ParsingHandler
+from corsproxy.proxy.parsing import ParsingHandler, read_head
 from corsproxy.proxy.refusal import UNKNOWN_METHOD, Refused, own_answer
 from corsproxy.proxy.request import Client
 from corsproxy.proxy.sockets import peer_has_gone

@@ -15,6 +15,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from corsproxy.proxy.framing_budget import FramingBudget
+from corsproxy.proxy.request import Fields, RequestHead
 
 if TYPE_CHECKING:
     from aiohttp import StreamReader
@@ -100,3 +101,10 @@ class ParsingHandler(RequestHandler):
             self._window = b""
         else:
             self._window = None
+
+
+def read_head(message: RawRequestMessage, method: bytes | None = None) -> RequestHead:
+    """The head that aiohttp's parser read, byte for byte; ``method`` is the true one where the parser saw another."""
+    version = b"%d.%d" % (message.version.major, message.version.minor)
+    target = (message.path or "").encode("utf-8", "surrogateescape")  # a CONNECT may come without any
+    return RequestHead(method or message.method.encode(), target, version, Fields(message.raw_headers))

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from corsproxy.errors import MalformedResponse
 from corsproxy.proxy import head_reader
-from corsproxy.proxy.arrival import read_head
 from corsproxy.proxy.head_reader import read_plain_request, read_plain_response
+from corsproxy.proxy.parsing import read_head
 from corsproxy.proxy.reader import _MessageParser
 
 LIMIT = 64 * 1024

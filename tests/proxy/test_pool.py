@@ -12,7 +12,7 @@ import pytest
 from corsproxy.config.load import load_config
 from corsproxy.errors import ConnectFailed, UpstreamTimeout
 from corsproxy.proxy import pool as module
-from corsproxy.proxy.dial import Resolver
+from corsproxy.proxy.dial import Resolver, dial
 from corsproxy.proxy.pool import IDLE_LIFETIME, NAMED_LIFETIME, Pool
 from tests.e2e.rig import PATIENCE, RawUpstream, answer, answering, black_hole, config, refusing, unreachable
 
@@ -173,18 +173,17 @@ async def test_when_every_endpoint_fails_the_last_reason_is_told(pool_of):
             assert failed.value.detail.startswith((f"{first}: ", f"{second}: "))
 
 
-async def test_the_time_for_one_request_is_bounded(pool_of):
+async def test_the_time_for_one_request_is_bounded(pool_of, monkeypatch):
     """Two that do not accept in time are enough; those that refuse cost nothing."""
     with unreachable() as one, unreachable() as two, unreachable() as three:
         pool = pool_of(one, two, three, timeouts={"connect": 0.05})
         tried = []
-        dial = pool._dial
 
-        async def counted(endpoint, connection):
+        async def counted(endpoint, *others):
             tried.append(str(endpoint))
-            await dial(endpoint, connection)
+            await dial(endpoint, *others)
 
-        pool._dial = counted
+        monkeypatch.setattr("corsproxy.proxy.pool.dial", counted)
         with pytest.raises(UpstreamTimeout):
             await pool.acquire()
     assert len(set(tried)) == len(tried) == 2
