@@ -21,7 +21,8 @@ from corsproxy.errors import InvalidPolicy, PolicyProblem
 
 __all__ = ["Policy", "PolicySpec", "compile_policy"]
 
-_MOST_REMEMBERED = 1024  # allowed origins whose decision is kept
+_MOST_REMEMBERED = 1024  # allowed origins whose decision is kept, and as many granted preflights
+_LONGEST_REMEMBERED = 512  # bytes of header names in such a preflight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +51,7 @@ class Policy:
     _granted: bytes  # lines that an allowed actual request has besides its origin's own
     _preflight: bytes  # lines that a granted preflight has besides its origin's and those that it asked for
     _granted_to: dict[bytes, Decision] = field(default_factory=dict)  # what was decided before, by origin
+    _preflights: dict[tuple[bytes, bytes, bytes, bool], Decision] = field(default_factory=dict)  # by what was asked
 
     def allows_origin(self, origin: bytes) -> bool:
         """Whether this value of the Origin header is allowed; any bytes may be asked about."""
@@ -89,16 +91,27 @@ class Policy:
         ``methods`` and ``headers`` are the values of all lines of Access-Control-Request-Method and -Headers;
         ``private_network`` is whether Access-Control-Request-Private-Network asks for that too.
         """
+        # Two methods are no token.  Nothing else of the request has a say, so what was granted once is granted again.
+        asked = (origin, b", ".join(methods), b",".join(headers), private_network)
+        known = self._preflights.get(asked)
+        if known is not None:
+            return known
+        decision = self._preflight_decision(*asked)
+        if decision.outcome is Outcome.PREFLIGHT_ALLOWED and len(asked[2]) <= _LONGEST_REMEMBERED:
+            if len(self._preflights) >= _MOST_REMEMBERED:
+                self._preflights.clear()
+            self._preflights[asked] = decision
+        return decision
+
+    def _preflight_decision(self, origin: bytes, method: bytes, headers: bytes, private_network: bool) -> Decision:  # noqa: FBT001 - as above
         if not self.allows_origin(origin):
             return self._refusal(Outcome.PREFLIGHT_DENIED_ORIGIN, origin)
-        method = b", ".join(methods)  # two of them are no token
         method_line = self._methods.grant(method)
         if method_line is None:
             return self._refusal(Outcome.PREFLIGHT_DENIED_METHOD, method)
-        asked = b",".join(headers)
-        headers_line = self._headers.grant(asked)
+        headers_line = self._headers.grant(headers)
         if headers_line is None:
-            return self._refusal(Outcome.PREFLIGHT_DENIED_HEADERS, self._headers.denied(asked))
+            return self._refusal(Outcome.PREFLIGHT_DENIED_HEADERS, self._headers.denied(headers))
         lines = self._origin_line(origin) + method_line + headers_line + self._preflight
         if private_network:
             if not self.spec.allow_private_network:

@@ -71,14 +71,20 @@ class Forward(NamedTuple):
         return self.method in _IDEMPOTENT and self.framing.kind is Kind.NONE and not self.upgrade
 
 
-class Arrived(NamedTuple):
-    """A request head, read: what was addressed, and by whom."""
+class Arrived:
+    """A request head, read: what was addressed, and by whom.
 
-    head: RequestHead
-    client: Client
-    target: Target
-    host: str  # for the look-up: lower case, no port
-    authority: bytes  # as the client wrote it
+    ``host`` is for the look-up: lower case, no port; ``authority`` is as the client wrote it.
+    """
+
+    __slots__ = ("authority", "client", "head", "host", "target")
+
+    def __init__(self, head: RequestHead, client: Client, target: Target, host: str, authority: bytes) -> None:
+        self.head = head
+        self.client = client
+        self.target = target
+        self.host = host
+        self.authority = authority
 
 
 def plan(table: RuleTable, head: RequestHead, client: Client) -> Answer | Forward:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM
 
@@ -18,7 +19,8 @@ _JUDGED: Final = (
 )
 
 
-class ReceivedLine(NamedTuple):
+@dataclass(slots=True)  # as Line, in request.py
+class ReceivedLine:
     """A header line of a response."""
 
     name: bytes  # lower case
