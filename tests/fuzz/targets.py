@@ -25,9 +25,9 @@ from corsproxy.http.location import LocationRewrite
 from corsproxy.http.references import rewrite_link, rewrite_refresh
 from corsproxy.http.target import forward_path, parse_host, parse_target
 from corsproxy.proxy.answer import answer_bytes
-from corsproxy.proxy.parsing import read_head
 from corsproxy.proxy.framing import Framing
 from corsproxy.proxy.head_reader import read_plain_request, read_plain_response
+from corsproxy.proxy.parsing import read_head
 from corsproxy.proxy.plan import Answer, Forward, plan
 from corsproxy.proxy.reader import ResponseReader, _MessageParser
 from corsproxy.proxy.received import Field, ResponseHead
