@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import rule
-from benchmarks.site import HERE, MAX_CONNECTIONS, ROOT, Launch, Site, Variation
+from benchmarks.site import COMPILED, HERE, MAX_CONNECTIONS, ROOT, Launch, Site, Variation
 
 BENCH_BIN: Final = Path(sys.executable).parent  # .venv-bench/bin
 NODE: Final = HERE / "node"
@@ -181,13 +181,10 @@ def _output(command: list[str], environment: Mapping[str, str]) -> str:
 
 
 # Best first: the first that is installed stands for the project wherever one line has to do.
-_COMPILED: Final = {"PYTHONPATH": str(ROOT / ".compiled"), "PYTHONSAFEPATH": "1"}
 VARIANTS: Final = (
-    corsproxy("corsproxy", "corsproxy", environment=_COMPILED),
+    corsproxy("corsproxy", "corsproxy", environment=COMPILED),
     corsproxy("corsproxy-plain", "corsproxy, not compiled"),
-    corsproxy(
-        "corsproxy-ordinary", "corsproxy, ordinary lane", environment={**_COMPILED, "CORSPROXY_FAST_LANE": "off"}
-    ),
+    corsproxy("corsproxy-ordinary", "corsproxy, ordinary lane", environment={**COMPILED, "CORSPROXY_FAST_LANE": "off"}),
 )
 
 _DEBIAN: Final = "as root: apt-get install nginx-light haproxy apache2-bin wrk valgrind"

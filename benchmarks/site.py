@@ -13,6 +13,10 @@ from benchmarks import rule
 
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parent
+
+# With these variables .venv runs this project with its hot modules compiled, which scripts/bench puts there.
+COMPILED: Final = {"PYTHONPATH": str(ROOT / ".compiled"), "PYTHONSAFEPATH": "1"}
+
 # Of clients, for every proxy that asks: two files each must fit into what the system allows.
 MAX_CONNECTIONS: Final = min(12_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - 100)
 

@@ -108,6 +108,18 @@ def test_the_package_runs_as_a_module(installed):
     assert corsproxy.__version__ in done.stdout
 
 
+def test_what_is_to_be_compiled_is_there():
+    """Whether it can be compiled is shown where the image's wheel is built, in test_dockerfile.py."""
+    listed = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["compiled"]
+    assert [name for name in listed if not (ROOT / "corsproxy" / f"{name}.py").is_file()] == []
+    assert len(set(listed)) == len(listed)
+
+
+def test_a_checkout_is_not_compiled(wheel):
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert run(sys.executable, "-c", "import corsproxy; print(corsproxy.compiled())").stdout == "False\n"
+
+
 def test_the_version_is_in_the_changelog():
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == "Unreleased"

@@ -13,10 +13,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
-from corsproxy import __version__
+from corsproxy import __version__, compiled
 from corsproxy.config.table import Rule, RuleTable, Upstream
 from corsproxy.cors.decision import Outcome
-from corsproxy.proxy import plan
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.pool import Pool
 from corsproxy.server.colleagues import State
@@ -152,6 +151,7 @@ class Connection(Protocol):
 def standing(pools: Mapping[Upstream, Pool], clients: Collection[Connection], lane: str) -> Snapshot:
     """How things stand in this process."""
     ejections = (((upstream.name,), [float(pool.ejections)]) for upstream, pool in pools.items())
+    python = platform.python_version()
     connections = ((upstream.name, pool.connections()) for upstream, pool in pools.items())
     return {
         "corsproxy_requests_in_flight": {(): [sum(client.busy for client in clients)]},
@@ -162,13 +162,8 @@ def standing(pools: Mapping[Upstream, Pool], clients: Collection[Connection], la
             for state, count in zip(("busy", "idle"), counts, strict=True)
         ),
         "corsproxy_upstream_ejections_total": _added(ejections),
-        "corsproxy_build_info": {(__version__, platform.python_version(), _compiled(), lane): [1]},
+        "corsproxy_build_info": {(__version__, python, "yes" if compiled() else "no", lane): [1]},
     }
-
-
-def _compiled() -> str:
-    """Whether the data plane runs as machine code."""
-    return "no" if str(plan.__file__).endswith(".py") else "yes"
 
 
 def of_state(state: State) -> Snapshot:
