@@ -16,12 +16,4 @@ A request enters at proxy/listener.py, is judged by proxy/plan.py, led by proxy/
 proxy/relay.py; docs/design.md follows it step by step.
 """
 
-from importlib.util import find_spec
-
 __version__ = "0.1.0"
-
-
-def compiled() -> bool:
-    """Whether the modules that every request goes through are machine code here; else they are plain Python."""
-    spec = find_spec("corsproxy.proxy.plan")
-    return spec is not None and not (spec.origin or "").endswith(".py")

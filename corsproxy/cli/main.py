@@ -13,8 +13,9 @@ from typing import Final
 
 import click
 
-from corsproxy import __version__, compiled
+from corsproxy import __version__
 from corsproxy.errors import CorsproxyError, InvalidConfig
+from corsproxy.proxy.compilation import compiled
 
 # Every command, in the order in which a newcomer meets them, and what --help says of it.
 COMMANDS: Final = {

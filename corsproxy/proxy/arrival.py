@@ -110,17 +110,14 @@ class Arrival:
         self.over = False
         self._task: object = None  # aiohttp's; it sets this to None at the end, to break a cycle
         fields = head.fields
-        self.exchange = Exchange(
-            self.client.peer or "",
-            head.method,
-            head.target,
-            fields.first(b"host"),
-            fields.first(b"origin"),
-            "https" if self.client.tls else "http",
-            bool(fields.upgrade()),
-            passed=fields.passed,
-            traceparent=fields.first(b"traceparent"),
+        exchange = self.exchange = Exchange(
+            self.client.peer or "", head.method, head.target, fields.first(b"host"), fields.first(b"origin")
         )
+        if self.client.tls:
+            exchange.scheme = "https"
+        exchange.websocket = bool(fields.upgrade())
+        exchange.passed = fields.passed
+        exchange.traceparent = fields.first(b"traceparent")
 
     def finish(self, *, keeps_alive: bool) -> None:
         """The walk has ended; ``keeps_alive``: the client's connection may serve another request."""

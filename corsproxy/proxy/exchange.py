@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import NO_POLICY, Decision
@@ -12,9 +11,11 @@ from corsproxy.http.redaction import shown_target
 from corsproxy.proxy.request import Line
 
 
-@dataclass(slots=True)
 class Exchange:
-    """One request and what became of it."""
+    """One request and what became of it.
+
+    Its fields have their defaults on the class: most keep them, and what is not written costs nothing.
+    """
 
     client: str  # the peer's address; "" on a unix socket
     method: bytes
@@ -40,6 +41,17 @@ class Exchange:
     traceparent: bytes = b""  # the client's, as it came
     request_id: bytes = b""  # what it is called here and at the upstream; b"": the configuration asks for no name
     failure: str = ""  # what went wrong, in words, for the log; never sent to the client
+
+    def __init__(  # what is known of every request when it arrives; the rest is written along the walk
+        self, client: str, method: bytes, target: bytes, host: bytes, origin: bytes, **written: object
+    ) -> None:
+        self.client = client
+        self.method = method
+        self.target = target
+        self.host = host
+        self.origin = origin
+        for name, value in written.items():
+            setattr(self, name, value)
 
     @property
     def shown_target(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 from corsproxy.config.table import Rule, RuleTable
@@ -178,7 +179,7 @@ def _refusal(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived)
     """The proxy's own answer where there is one to give, or None when the request goes on."""
     policy, outcome = rule.policy, decision.outcome
     if policy is not None and outcome is Outcome.PREFLIGHT_ALLOWED:
-        return Answer(OwnAnswer(policy.preflight_status, ""), decision, rule)
+        return Answer(_granted(policy.preflight_status), decision, rule)
     if policy is not None and outcome.denied and (outcome is not Outcome.DENIED_ORIGIN or _rejects(policy, arrived)):
         return Answer(OwnAnswer(403, denial(decision, rule)), decision, rule)
     return _end_here(table, rule, decision, arrived.head)
@@ -204,6 +205,11 @@ def _last_hop(max_forwards: Sequence[bytes]) -> bool:
     if len(max_forwards) > 1 or not max_forwards[0].isdigit() or len(max_forwards[0]) > _LONGEST_COUNT:
         raise MalformedRequest(400, "an invalid max-forwards")
     return int(max_forwards[0]) == 0
+
+
+@cache  # there are two
+def _granted(status: int) -> OwnAnswer:
+    return OwnAnswer(status, "")
 
 
 def _rejects(policy: Policy, arrived: Arrived) -> bool:

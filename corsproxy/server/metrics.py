@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
-from corsproxy import __version__, compiled
+from corsproxy import __version__
 from corsproxy.config.table import Rule, RuleTable, Upstream
 from corsproxy.cors.decision import Outcome
+from corsproxy.proxy.compilation import compiled
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.pool import Pool
 from corsproxy.server.colleagues import State

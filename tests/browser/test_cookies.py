@@ -5,8 +5,6 @@ The proxy changes none of them here.  All lines come in one answer, so each has 
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import pytest_asyncio
 import trustme
@@ -152,6 +150,8 @@ async def test_dev_warns_of_the_cookies_that_the_browser_refuses(context, tls, p
         (exchange,) = [exchange for exchange in await proxy.recorded(2) if exchange.target == b"/cookies"]
         await visit.page.close()
     commentator = Commentator()
-    alone = {line: dataclasses.replace(exchange, answered=((b"Set-Cookie", line),)) for line in lines}
-    foretold = {line: not commentator(record).remarks for line, record in alone.items()}
+    foretold = {}
+    for line in lines:
+        exchange.answered = ((b"Set-Cookie", line),)
+        foretold[line] = not commentator(exchange).remarks
     assert foretold == {line: pair(line) in kept for line in lines}

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.cors.browser import Credentials, Request
+from corsproxy.proxy.compilation import compiled
 from tests.e2e.page import browse
 from tests.e2e.rig import (
     APP,
@@ -94,6 +95,7 @@ async def test_preflight_carries_exactly_what_the_rule_grants(sample):
 # A bug.  Where it is planted, the decision has been taken already or not; a page that is allowed may read the 500.
 
 
+@pytest.mark.skipif(compiled(), reason="nobody can plant a bug in machine code")
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES.keys())
 @pytest.mark.parametrize(
     "place",
