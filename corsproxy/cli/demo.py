@@ -9,10 +9,12 @@ import webbrowser
 import click
 
 from corsproxy.cli.exchange_lines import ExchangePrinter
+from corsproxy.cli.inspecting import Inspection, new_token
 from corsproxy.cli.style import wants_colour
 from corsproxy.demo.site import Setup
 from corsproxy.demo.stage import stage
 from corsproxy.server.run import run_loop, stop_signals
+from corsproxy.tools.written_config import WrittenConfig
 
 
 @click.command()
@@ -52,17 +54,21 @@ def demo(port: int, opens: bool) -> None:  # click passes a flag so
 
 async def _show(port: int, *, opens: bool) -> None:
     asked = stop_signals()
-    async with stage(ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout)), port) as setup:
-        click.echo(_invitation(setup))
+    inspection = Inspection(new_token(), credentials=True)
+    observe = inspection.beside(ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout)))
+    async with stage(observe, port, inspection.mount) as setup:
+        inspection.config = lambda: WrittenConfig.read(setup.config, "demo.yaml", {})
+        click.echo(_invitation(setup, inspection.url))
         if opens:
             await asyncio.to_thread(webbrowser.open, setup.page)
         await asked.get()
 
 
-def _invitation(setup: Setup) -> str:
+def _invitation(setup: Setup, inspector: str) -> str:
     return (
         f"API    {setup.api}  (no CORS header, OPTIONS gives 405)\n"
         f"proxy  {setup.proxy}\n"
         f"page   {setup.page}\n"
+        f"inspector   {inspector}\n"
         f"\nopen {setup.page}\n"
     )

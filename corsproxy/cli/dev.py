@@ -14,6 +14,7 @@ import click
 
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.flag_advice import advise_dev
+from corsproxy.cli.inspecting import ADMIN, Inspection, new_token
 from corsproxy.cli.local_certificate import Certificate, data_folder, local_certificate
 from corsproxy.cli.one_api import TEXTS
 from corsproxy.cli.remarks import Commentator
@@ -26,6 +27,7 @@ from corsproxy.config.written import Unusable
 from corsproxy.cors.origin import parse_origin
 from corsproxy.cors.serialized import is_loopback
 from corsproxy.errors import InvalidConfig, InvalidOrigin, Problem
+from corsproxy.server.run import Plan
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
@@ -117,16 +119,20 @@ def _serve(
     compiled = _compiled(dev_config(url, origins, listen, certificate, names))
     printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), advise=advise_dev, comment=Commentator())
 
+    inspection = Inspection(new_token(), credentials=True, advise=advise_dev)
+
     def say_started(listening: Listening) -> None:
         printer.say(f"{_address(listening, listen)}  ->  {url}")
         pages = ", ".join(origins) or "any loopback origin"
         printer.say(f"pages of {pages} may use it; Ctrl-C ends it")
+        printer.say(f"inspector  {inspection.url}")
         for line in local_network_access(origins, listen):
             printer.say(line)
         if certificate and certificate.authority:
             printer.say(f"the browser has to trust the local authority {certificate.authority}, once")
 
-    serve_compiled(compiled, partial(nullcontext, printer), say_started)
+    observing = partial(nullcontext, inspection.beside(printer))
+    serve_compiled(compiled, observing, say_started, Plan(mount=inspection.mount))
 
 
 def _certificate(
@@ -193,7 +199,7 @@ def dev_config(
     }
     listener = {"address": listen, "tls": {"cert": certificate.cert, "key": certificate.key}} if certificate else listen
     rules = [{**rule, "host": host} for host in hosts]
-    return Config.model_validate({"listen": listener, "policies": {"dev": policy}, "rules": rules})
+    return Config.model_validate({"listen": listener, "admin": ADMIN, "policies": {"dev": policy}, "rules": rules})
 
 
 def _own_origin(url: str) -> str:

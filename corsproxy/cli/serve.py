@@ -13,6 +13,7 @@ import click
 
 from corsproxy.cli.config_file import STANDARD_INPUT_NAME, config_source
 from corsproxy.cli.flag_advice import advise_serve
+from corsproxy.cli.inspecting import inspection_of
 from corsproxy.cli.observing import log_to_stdout, observed, wanted_spans
 from corsproxy.cli.options import Duration, WorkerCount
 from corsproxy.cli.source import Source, source_options
@@ -105,7 +106,16 @@ _MOUNTED_ALONE = (
     metavar="SHARE",
     help="How many of the exchanges are logged, from 0 to 1; errors and denials always are.",
 )
-def serve(
+@click.option(
+    "--inspector-token",
+    "token",
+    envvar="CORSPROXY_INSPECTOR_TOKEN",
+    show_envvar=True,
+    default="",
+    metavar="TOKEN",
+    help="Show exchanges on /inspector/ of the admin listener, to who has this token; left out: the inspector is off.",
+)
+def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
     source: Source,
     workers: int,
     worker_timeout: float,
@@ -114,6 +124,7 @@ def serve(
     drain_timeout: float,
     form: str,
     share: float,
+    token: str,
 ) -> None:
     """Serve the rule table of a configuration file, or one API by flags alone.
 
@@ -134,12 +145,16 @@ def serve(
     if watch and watched is not None and is_mounted_alone(source.file):
         click.echo(f"{source.file}: warning: {_MOUNTED_ALONE}", err=True)
     print_warnings(compiled.warnings)
+    advise = advice if source.file else advise_serve  # without a file there is no line to change
+    observing: Observing = partial(observed, form, share, wanted_spans(), advise)
+    inspection = inspection_of(source.file, compiled, token, workers, advise) if token else None
     plan = Plan(
         workers=workers,
         hang_after=worker_timeout,
         patience=Patience(drain_delay, drain_timeout),
         watch=watched,
         watching=watch,
+        mount=inspection.mount if inspection else None,
     )
 
     def say_started(listening: Listening) -> None:
@@ -147,9 +162,10 @@ def serve(
             log.say(f"listening on {', '.join(listening.names)}")
             if listening.admin_names:
                 log.say(f"admin on {', '.join(listening.admin_names)}")
+            if inspection is not None:
+                log.say(f"inspector on {inspection.page}#token=...")
 
-    advise = advice if source.file else advise_serve  # without a file there is no line to change
-    serve_compiled(compiled, partial(observed, form, share, wanted_spans(), advise), say_started, plan)
+    serve_compiled(compiled, inspection.beside_those(observing) if inspection else observing, say_started, plan)
 
 
 def _read(source: Source) -> tuple[Compiled, Watch | None]:

@@ -14,7 +14,7 @@ from corsproxy.demo.api import create_api
 from corsproxy.demo.site import Setup, create_site
 from corsproxy.demo.wire import Wire
 from corsproxy.proxy.exchange import Exchange, Observer
-from corsproxy.server.process import Server
+from corsproxy.server.process import Mount, Server
 from corsproxy.server.sockets import loopback_sockets
 
 # All that the proxy needs to know.  It is started on port 0, so that no port can be taken between the choice and the
@@ -32,12 +32,16 @@ rules:
       allow_credentials: true
 """
 
+_ADMIN: Final = "admin: 127.0.0.1:0\n"
+
 _GRACE: Final = 0.1  # seconds that open streams get at the end; nothing here is worth waiting for
 
 
 @asynccontextmanager
-async def stage(observe: Observer, page_port: int = 0) -> AsyncIterator[Setup]:
+async def stage(observe: Observer, page_port: int = 0, mount: Mount | None = None) -> AsyncIterator[Setup]:
     """Put the three parties up, and take them down at the end; ``observe`` sees every exchange through the proxy.
+
+    ``mount`` adds pages to its admin listener; without it there is none.
 
     Raises OSError when ``page_port`` is taken.
     """
@@ -47,7 +51,8 @@ async def stage(observe: Observer, page_port: int = 0) -> AsyncIterator[Setup]:
         api_sockets = _bound(stack)
         page, api = (f"http://localhost:{_port(sockets)}" for sockets in (page_sockets, api_sockets))
         await _serve(stack, create_api(wire.api_answered), api_sockets)
-        port = await _serve_proxy(stack, CONFIG.format(port=0, api=api, page=page), _both(wire.proxy_answered, observe))
+        config = CONFIG.format(port=0, api=api, page=page) + (_ADMIN if mount is not None else "")
+        port = await _serve_proxy(stack, config, _both(wire.proxy_answered, observe), mount)
         setup = Setup(
             page=page,
             api=api,
@@ -79,8 +84,8 @@ async def _serve(stack: AsyncExitStack, app: web.Application, sockets: list[sock
         await web.SockSite(runner, sock).start()
 
 
-async def _serve_proxy(stack: AsyncExitStack, config: str, observe: Observer) -> int:
-    server = Server(load_config(config, "demo.yaml", {}), observe)
+async def _serve_proxy(stack: AsyncExitStack, config: str, observe: Observer, mount: Mount | None) -> int:
+    server = Server(load_config(config, "demo.yaml", {}), observe, mount=mount)
     await server.start()
     stack.push_async_callback(server.stop, _GRACE)
     return server.addresses[0][1]

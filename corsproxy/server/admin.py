@@ -2,8 +2,9 @@
 
 Rules that this file obeys:
 
-- It is read-only: GET and HEAD.  No page of a browser can read it: nothing here grants anything across origins, and a
-  name that leads here without being this machine's own (DNS rebinding) gets 421.
+- What it serves by itself is read-only: GET and HEAD.  No page of a browser can read it: nothing here grants anything
+  across origins, and a name that leads here without being this machine's own (DNS rebinding) gets 421.
+- ``mount`` adds what lies above this folder (the inspector), which guards itself; its own headers stay as they are.
 - ``/livez`` says that the process runs, ``/readyz`` that it takes requests (503 while it drains), ``/metrics`` what it
   has done, ``/config`` what it runs by.
 - Liveness and readiness say nothing of the upstreams: to restart a proxy, or to take all of them out of service at
@@ -39,7 +40,6 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
-    "Server": "corsproxy",
 }
 
 
@@ -55,6 +55,7 @@ class Admin:
         names: Sequence[str],
         colleagues: Colleagues,
         describe: Callable[[], Mapping[str, object]],
+        mount: Callable[[web.Application], None] | None = None,
     ) -> None:
         self.draining = False
         self.names = list(names)
@@ -65,6 +66,8 @@ class Admin:
         pages = {"/livez": self._live, "/readyz": self._ready, "/metrics": self._metrics, "/config": self._config}
         application.add_routes([web.get(path, page) for path, page in pages.items()])
         application.on_response_prepare.append(_harden)
+        if mount is not None:
+            mount(application)
         log.addFilter(_is_our_fault)
         self._runner = web.AppRunner(application, access_log=None, logger=log)
 
@@ -142,7 +145,9 @@ def _shown(value: object) -> str:
 
 
 async def _harden(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = "corsproxy"  # in place of aiohttp's
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:

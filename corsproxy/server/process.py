@@ -13,7 +13,8 @@ import os
 import ssl
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from corsproxy.config.table import RuleTable
 from corsproxy.errors import UnusableCertificate
@@ -33,6 +34,8 @@ from corsproxy.server.tls import ListenerTls, server_context
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
+
+    from aiohttp import web
 
     from corsproxy.config.addresses import Listen
     from corsproxy.config.load import Compiled
@@ -72,6 +75,13 @@ class Prepared(NamedTuple):
     contexts: dict[Listen, ssl.SSLContext]  # of listeners with a certificate that has changed
 
 
+class Mount(Protocol):
+    """Whoever adds pages to the admin listener, and what they are about."""
+
+    def __call__(self, application: web.Application, server: Server) -> None:
+        """Add them."""
+
+
 class Server:
     """A proxy for one compiled configuration.
 
@@ -85,6 +95,7 @@ class Server:
         observe: Observer | None = None,
         *,
         connections: type[Downstream] | None = None,
+        mount: Mount | None = None,
     ) -> None:
         self._compiled = compiled
         self._metrics = Metrics() if compiled.admin is not None else None
@@ -96,6 +107,7 @@ class Server:
         self._doors: list[Door] = []  # what takes the place of a server where clients begin with the PROXY protocol
         self._tls: dict[Listen, ListenerTls] = {}
         self._admin: Admin | None = None
+        self._mount = mount
         self._listening: Listening | None = None
         self._own: Listening | None = None  # the same, unless whoever started this has opened it
 
@@ -251,7 +263,8 @@ class Server:
         from corsproxy.server.admin import Admin  # noqa: PLC0415  # only who asks for it pays for its import
 
         names = [one.name for one in opened]
-        self._admin = Admin([one.sock for one in opened], names, colleagues, self._describe)
+        mount = partial(self._mount, server=self) if self._mount is not None else None
+        self._admin = Admin([one.sock for one in opened], names, colleagues, self._describe, mount)
         await self._admin.start()
 
     def _describe(self) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ from corsproxy.server.colleagues import Alone, State
 from corsproxy.server.ending import Patience, end
 from corsproxy.server.listening import Listening
 from corsproxy.server.passed_sockets import PassedSockets
-from corsproxy.server.process import Server
+from corsproxy.server.process import Mount, Server
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
@@ -38,6 +38,7 @@ class Plan:
     patience: Patience = field(default_factory=Patience)
     watch: Watch | None = None  # None: the configuration stays what it is
     watching: bool = True  # whether a changed file is noticed, or only SIGHUP
+    mount: Mount | None = None  # pages of the admin listener that know one process, so that there may be no workers
 
 
 # Makes the observer of one process, there, since it may need a thread, and those do not survive a fork.
@@ -80,7 +81,7 @@ async def _serve(
     listening: Listening,
     plan: Plan,
 ) -> None:
-    server = Server(compiled, observe)
+    server = Server(compiled, observe, mount=plan.mount)
     alone = Alone(server.snapshot)
     await server.start(listening, alone)
     asked = stop_signals()

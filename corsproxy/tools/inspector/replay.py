@@ -65,6 +65,8 @@ async def _exchange(request: bytes, door: Door) -> None:
         read = 0
         while read < _MOST and (piece := await reader.read(64 * 1024)):
             read += len(piece)
+        if not read:
+            raise NotReplayed("its listener does not speak plain HTTP; send it again from the page")
     finally:
         writer.close()
 
