@@ -42,7 +42,7 @@ def details(case: Case, known: Known) -> dict[str, Any]:
         "timeline": timeline(case),
         "heads": [heads(one, known) for one in (case.preflight, case.actual) if one is not None],
         "explanation": explained(case, known.table, known.config),
-        "rule": _rule(exchange.rule, known.config),
+        "rule": _rule(exchange.rule),
         "advice": _advice(exchange, known.advise),
         "policy_text": policy_text(exchange.rule, exchange.origin),
         "curl": as_curl(message),
@@ -57,7 +57,7 @@ def heads(exchange: Exchange, known: Known) -> dict[str, Any]:
     rule = exchange.rule
     up, down = forwarded(exchange, known.table), delivered(exchange, known.table)
     came, answered = masked(asked(exchange)), masked(tuple(exchange.answered))
-    where = policy_where(rule, known.config)
+    where = rule.policy.where if rule and rule.policy else ""
     request = changes(came, masked(up), of_request(rule)) if up else None
     response = changes(answered, masked(down), of_response(rule, where)) if down is not None else None
     return {
@@ -103,22 +103,12 @@ def timeline(case: Case) -> list[dict[str, Any]]:
     return [{"at": round((at - start) * 1000, 2), "what": what} for at, what in events]
 
 
-def policy_where(rule: Rule | None, config: WrittenConfig | None) -> str:
-    """Where the policy of a rule is written, or "" where nobody knows."""
-    if rule is None or rule.policy is None:
-        return ""
-    try:
-        path = config.policy_path(rule) if config is not None else None
-    except ValueError:  # the file has changed since
-        path = None
-    return config.where(path) if config is not None and path is not None else rule.where
-
-
-def _rule(rule: Rule | None, config: WrittenConfig | None) -> dict[str, Any] | None:
+def _rule(rule: Rule | None) -> dict[str, Any] | None:
     if rule is None:
         return None
-    policy = rule.policy.name if rule.policy else "none"
-    return {"name": rule.name, "where": rule.where, "policy": policy, "policy_where": policy_where(rule, config)}
+    policy = rule.policy
+    name, where = (policy.name, policy.where) if policy else ("none", "")
+    return {"name": rule.name, "where": rule.where, "policy": name, "policy_where": where}
 
 
 def _advice(exchange: Exchange, advise: Advise) -> str:

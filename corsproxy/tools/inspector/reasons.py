@@ -19,6 +19,7 @@ from corsproxy.cors.fetch import Credentials, Headers, Mode, Request, WireReques
 from corsproxy.cors.spec import PolicySpec
 from corsproxy.cors.words import websocket_refused
 from corsproxy.errors import InvalidConfig, Problem
+from corsproxy.http.redaction import MASK
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.tools.as_json import as_json
 from corsproxy.tools.browsers_own import scripts_own
@@ -35,6 +36,7 @@ Send = Callable[[WireRequest], WireResponse]
 _MODES: Final = {b"no-cors": Mode.NO_CORS, b"same-origin": Mode.SAME_ORIGIN, b"navigate": Mode.NAVIGATE}
 _TRIED: Final = "rules: [{{path: /, upstream: 'http://127.0.0.1', policy: tried}}]\npolicies:\n  tried:\n{policy}\n"
 _ABOVE, _BEFORE = 3, 4  # lines and columns that stand before the policy in it
+_SHORTEST_KEY: Final = 4  # characters; what is shorter keeps nobody out
 _MOST: Final = 64 * 1024  # characters of a policy
 
 
@@ -60,7 +62,10 @@ def explained(case: Case, table: RuleTable, config: WrittenConfig | None) -> dic
         return None
     if exchange.websocket:
         return _of_websocket(exchange)
-    return as_json(explain_answers(request_of(case), _recorded(case, table), config))
+    found = as_json(explain_answers(request_of(case), _recorded(case, table), config))
+    if config is not None and found["fix"] and found["fix"]["diff"]:
+        found["fix"]["diff"] = _without_keys(found["fix"]["diff"], config)
+    return found
 
 
 def tried(case: Case, policy: str) -> dict[str, Any]:
@@ -111,6 +116,16 @@ def request_of(case: Case) -> Request:
     return Request(
         url=masked_url(preflight.url), origin=preflight.origin, method=requested_method(preflight), headers=headers
     )
+
+
+def _without_keys(diff: str, config: WrittenConfig) -> str:
+    """A diff without the values that rules set in headers, which stand in its context: keys for upstreams are there."""
+    edits = [edit for rule in config.compiled.config.rules for edit in (rule.headers.request, rule.headers.response)]
+    for edit in edits:
+        for value in (*edit.set.values(), *edit.add.values()):
+            if len(value) >= _SHORTEST_KEY:
+                diff = diff.replace(value, MASK)
+    return diff
 
 
 def _recorded(case: Case, table: RuleTable) -> Send:

@@ -15,6 +15,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ class Inspector:
         if self._recorder.watchers >= _MOST_WATCHERS:
             raise web.HTTPServiceUnavailable(text="too many are watching; close another page\n", headers=_HEADERS)
         response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
-        with self._recorder.watched() as event:
+        with self._recorder.watched() as event, suppress(ConnectionError):  # the page has been closed
             await response.prepare(request)
             told = -1
             while not self._closing:

@@ -18,6 +18,7 @@ from corsproxy.tools.inspector.masking import masked_url
 from corsproxy.tools.inspector.recorder import Recorded
 from corsproxy.tools.inspector.reenactment import began
 
+_ALLOW_CREDENTIALS: Final = b"Access-Control-Allow-Credentials: true"
 _ALLOWED: Final = frozenset({Outcome.ALLOWED, Outcome.PREFLIGHT_ALLOWED})
 
 
@@ -55,7 +56,15 @@ def verdict(exchange: Exchange) -> str:
     outcome = exchange.decision.outcome
     if outcome.denied or (exchange.origin and exchange.rule is None):
         return "blocked"
+    if outcome is Outcome.ALLOWED and _wants_credentials(exchange):
+        return "blocked"
     return "allowed" if outcome in _ALLOWED else ""
+
+
+def _wants_credentials(exchange: Exchange) -> bool:
+    """Whether cookies came and the policy does not allow them (https://fetch.spec.whatwg.org/#cors-check, step 5)."""
+    is_fetch = sent(exchange, b"sec-fetch-mode") in {b"", b"cors"} and not exchange.websocket
+    return is_fetch and bool(sent(exchange, b"cookie")) and _ALLOW_CREDENTIALS not in exchange.decision.lines
 
 
 def row(recorded: Recorded, pair: int) -> dict[str, Any]:

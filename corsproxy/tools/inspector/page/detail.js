@@ -8,6 +8,7 @@ const SIGNS = { kept: "", removed: "removed", replaced: "replaced", added: "adde
 
 /** Fill the article with an exchange. */
 export async function showDetail(article, row, close) {
+  article.dataset.number = row.id;
   let found;
   try {
     found = await ask(`exchanges/${row.id}`);
@@ -15,6 +16,7 @@ export async function showDetail(article, row, close) {
     article.replaceChildren(back(close), make("p", { role: "alert" }, error.message));
     return;
   }
+  if (article.dataset.number !== String(row.id)) return; // another one has been chosen meanwhile
   const { explanation, rule } = found;
   article.dataset.verdict = explanation ? (explanation.blocked ? "blocked" : "allowed") : "";
   article.replaceChildren(

@@ -50,13 +50,24 @@ export class ExchangeList {
     this.shown = heads.filter((row) => this.matches(row)).map((row) => row.id).reverse();
     const focused = this.element.contains(document.activeElement);
     if (!this.shown.includes(this.active)) this.active = this.shown[0] ?? 0;
-    this.element.replaceChildren(...this.shown.map((number) => this.entry(this.rows.get(number))));
+    this.place(this.shown.map((number) => this.entry(this.rows.get(number))));
     if (focused) this.entries.get(this.active)?.focus({ preventScroll: true });
     this.count.textContent = this.shown.length === heads.length ? `${heads.length}` : `${this.shown.length} of ${heads.length}`;
     this.empty.hidden = this.shown.length > 0;
     this.empty.textContent = heads.length
       ? "No exchange matches the filters."
       : "No exchange yet. Send a request through the proxy.";
+  }
+
+  /** Put the entries in order, and touch none that is in its place: a click on one that moves would be lost. */
+  place(wanted) {
+    const kept = new Set(wanted);
+    for (const entry of [...this.element.children]) if (!kept.has(entry)) entry.remove();
+    let next = this.element.firstElementChild;
+    for (const entry of wanted) {
+      if (entry === next) next = next.nextElementSibling;
+      else this.element.insertBefore(entry, next);
+    }
   }
 
   matches(row) {

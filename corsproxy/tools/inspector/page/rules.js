@@ -26,6 +26,6 @@ function denial(rule, open) {
   return make(
     "button",
     { type: "button", "aria-label": label, "data-rule": rule.where + rule.name, onclick: () => open(rule.last_blocked) },
-    `${rule.blocked}, last`,
+    `${rule.blocked}, show last`,
   );
 }
