@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from dataclasses import fields
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import yaml
@@ -122,7 +123,7 @@ def _without_keys(diff: str, config: WrittenConfig) -> str:
     """A diff without the values that rules set in headers, which stand in its context: keys for upstreams are there."""
     edits = [edit for rule in config.compiled.config.rules for edit in (rule.headers.request, rule.headers.response)]
     for edit in edits:
-        for value in (*edit.set.values(), *edit.add.values()):
+        for value in (*edit.set.values(), *chain.from_iterable(edit.add.values())):
             if len(value) >= _SHORTEST_KEY:
                 diff = diff.replace(value, MASK)
     return diff

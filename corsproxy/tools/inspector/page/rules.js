@@ -22,7 +22,7 @@ export function showRules(body, rules, open) {
 }
 
 function denial(rule, open) {
-  const label = `${rule.blocked} blocked by ${rule.name}; open the last one`;
+  const label = `${rule.blocked}, show last denial by ${rule.name}`;
   return make(
     "button",
     { type: "button", "aria-label": label, "data-rule": rule.where + rule.name, onclick: () => open(rule.last_blocked) },
