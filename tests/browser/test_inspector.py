@@ -18,9 +18,9 @@ ENTRY = "#list li"
 
 
 @asynccontextmanager
-async def watching(browser, url=None, *, narrow=False, **settings):
+async def watching(browser, *, narrow=False):
     """An inspected proxy, and its page; the browser's console must stay silent."""
-    async with inspected(**settings) as proxy:
+    async with inspected() as proxy:
         size = {"width": 400, "height": 800} if narrow else {"width": 1280, "height": 900}
         context = await browser.new_context(viewport=size)
         origin = proxy.base.removesuffix("/inspector")
@@ -29,7 +29,7 @@ async def watching(browser, url=None, *, narrow=False, **settings):
         said = []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        await page.goto(url or proxy.url)
+        await page.goto(proxy.url)
         await page.locator("#state[data-live=true]").wait_for()
         try:
             yield proxy, page

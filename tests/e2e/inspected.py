@@ -41,11 +41,15 @@ class Inspected:
             return response.status, await response.text()
 
 
+def written(upstream):
+    return config(upstream, admin="127.0.0.1:0")
+
+
 @asynccontextmanager
-async def inspected(*, credentials=True, **settings):
-    """An inspected proxy before an upstream that says "hi"; ``settings`` are those of ``config``."""
+async def inspected(*, credentials=True, write=written):
+    """An inspected proxy before an upstream that says "hi"; ``write`` makes the configuration for an upstream's URL."""
     async with RawUpstream(answering(answer(b"200 OK", *ANSWER, body=b"hi"))) as upstream:
-        text = config(upstream.url, admin="127.0.0.1:0", **settings)
+        text = write(upstream.url)
         inspection = Inspection(
             TOKEN, credentials=credentials, config=lambda: WrittenConfig.read(text, "config.yaml", {})
         )
