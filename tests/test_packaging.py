@@ -90,8 +90,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert f"corsproxy-{corsproxy.__version__}.dist-info/licenses/LICENSE" in metadata
 
 
-def test_the_wheel_holds_the_demo_page(wheel):
-    suffixes = {Path(name).suffix for name in zipfile.ZipFile(wheel).namelist() if name.startswith("corsproxy/demo/")}
+@pytest.mark.parametrize("folder", ["corsproxy/demo/", "corsproxy/tools/inspector/"])
+def test_the_wheel_holds_the_pages(wheel, folder):
+    suffixes = {Path(name).suffix for name in zipfile.ZipFile(wheel).namelist() if name.startswith(folder)}
     assert {".html", ".css", ".js"} <= suffixes
 
 
