@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from corsproxy.tools.inspector import routes
 from tests.e2e.inspected import BEARER, TOKEN, inspected
 from tests.e2e.rig import ORIGIN, PATIENCE, STRANGER, preflight
 
@@ -44,7 +45,8 @@ API = ("/api/events", "/api/exchanges/1", "/api/har")
 async def test_who_may_not_see_is_refused(headers, status):
     async with inspected() as one:
         await one.ask(b"GET /x", ORIGIN)
-        found = [(await one.get(path, headers=headers))[0] for path in API]
+        async with asyncio.timeout(PATIENCE):
+            found = [(await one.get(path, headers=headers))[0] for path in API]
         found += [(await one.get(f"/api/{what}/1", "POST", headers=headers))[0] for what in ("try", "replay")]
         assert set(found) == {status}
         assert len(one.upstream.requests) == 1
@@ -103,10 +105,13 @@ async def test_exchanges_are_told_live_and_paired():
         assert rows[2]["target"] == "/x?token=***"
 
 
-async def test_who_watches_does_not_hold_up_the_end():
+async def test_who_watches_does_not_hold_up_the_end(monkeypatch):
+    monkeypatch.setattr(routes, "_PAUSE", 0)
+    monkeypatch.setattr(routes, "_HEARTBEAT", PATIENCE)
     async with inspected() as one:
         stream = await one.session.get(one.base + "/api/events", headers=BEARER)
         await told(stream, lambda _: True)
+        await one.get("/api/har")  # by now the stream waits for news
         async with asyncio.timeout(PATIENCE / 2):
             await one.server.stop(0)
         stream.close()
