@@ -71,11 +71,15 @@ async def test_serve_has_none_unasked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("token", "top", "says"),
-    [(TOKEN, {}, "set admin:"), ("short", {"admin": "127.0.0.1:0"}, "too short")],
+    ("token", "workers", "top", "says"),
+    [
+        (TOKEN, "1", {}, "set admin:"),
+        ("short", "1", {"admin": "127.0.0.1:0"}, "too short"),
+        (TOKEN, "2", {"admin": "127.0.0.1:0"}, "sees one process"),
+    ],
 )
-def test_what_lacks_is_said(tmp_path, token, top, says):
+def test_what_lacks_is_said(tmp_path, token, workers, top, says):
     file = tmp_path / "config.yaml"
     file.write_text(config("http://127.0.0.1:9", **top), "utf-8")
-    result = CliRunner().invoke(serve, ["-c", str(file), "--inspector-token", token])
+    result = CliRunner().invoke(serve, ["-c", str(file), "--inspector-token", token, "--workers", workers])
     assert (result.exit_code, says in result.stderr) == (2, True)

@@ -169,6 +169,13 @@ def test_where_the_table_has_been_replaced_nobody_knows_what_was_sent(table):
     assert (head["request"], head["response"]) == (None, None)
 
 
+@pytest.mark.parametrize("origin", [APP, EVIL])
+def test_an_explanation_outlives_its_table(table, origin):
+    one = exchange(table, origin=origin)
+    explanation = details(case_of(one, None), known(table_of()))["explanation"]
+    assert explanation["blocked"] is (origin == EVIL)
+
+
 def test_a_failure_of_the_proxy_is_shown_with_its_own_lines(table):
     one = exchange(table, status=502)
     one.heard = 0.0

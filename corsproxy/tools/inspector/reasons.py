@@ -27,7 +27,7 @@ from corsproxy.tools.browsers_own import scripts_own
 from corsproxy.tools.explanation import explain_answers
 from corsproxy.tools.har import Entry, recorded
 from corsproxy.tools.inspector.masking import masked, masked_url
-from corsproxy.tools.inspector.reenactment import asked, delivered
+from corsproxy.tools.inspector.reenactment import asked, delivered, granted
 from corsproxy.tools.inspector.rows import requested_method, sent
 from corsproxy.tools.simulation import Simulation, imagined
 from corsproxy.tools.written_config import WrittenConfig
@@ -145,7 +145,8 @@ def _recorded(case: Case, table: RuleTable) -> Send:
 def _entry(exchange: Exchange, table: RuleTable) -> Entry:
     """An exchange as a HAR file would have it."""
     wire = WireRequest(exchange.method, masked_url(exchange.url), masked(asked(exchange)))
-    return Entry(wire, WireResponse(exchange.status, masked(delivered(exchange, table) or ())))
+    lines = delivered(exchange, table)
+    return Entry(wire, WireResponse(exchange.status, masked(granted(exchange) if lines is None else lines)))
 
 
 def _of_upstream(case: Case) -> WireResponse:

@@ -60,6 +60,13 @@ def delivered(exchange: Exchange, table: RuleTable) -> Headers | None:
     return _lines(answer_bytes(answer, (), method=exchange.method, version=b"1.1", closes=False, date=date))
 
 
+def granted(exchange: Exchange) -> Headers:
+    """What a browser judges of the answer, from the record alone: enough where the table has been replaced."""
+    own = _lines(b"\r\n" + exchange.decision.lines)
+    policy = exchange.rule.policy if exchange.rule is not None else None
+    return own if policy is not None else (*exchange.answered, *own)
+
+
 def began(exchange: Exchange) -> float:
     """When it began, in seconds since the epoch."""
     return time.time() - (time.perf_counter() - exchange.started)
