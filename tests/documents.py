@@ -259,8 +259,9 @@ def _ask(port: int, exchange: re.Match[str], lines: Mapping[str, str]) -> None:
 
 
 def comparable(lines: list[str]) -> list[str]:
-    """Lines of a transcript without what differs from run to run: the time of day, durations, the proxy's own port."""
+    """Lines of a transcript without what differs from run to run: times, the proxy's own port, the inspector's URL."""
     own = re.findall(r":(\d+)", lines[0])[0]
     text = re.sub(r"^\d\d:\d\d:\d\d  ", "TIME  ", "\n".join(lines), flags=re.MULTILINE)
     text = re.sub(r"  \d+ ms  ", "  N ms  ", text)
+    text = re.sub(r":\d+/inspector/#token=\S+", ":PORT/inspector/#token=TOKEN", text)
     return re.sub(rf"(?<=http://)(localhost|127\.0\.0\.1):{own}\b", r"\1:PORT", text).splitlines()
