@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 
@@ -31,13 +32,17 @@ def passed(monkeypatch):
     return pass_on
 
 
+# Far above what is open: a thread that is left from another test takes the lowest free file descriptor, and dup2() to
+# one that is being opened fails.
+HIGH = 400
+
+
 def listening_at(count: int) -> list[socket.socket]:
     """As many sockets, at file descriptors one after the other; they belong to who takes them."""
-    made = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    first = max(sock.fileno() for sock in made) + 1
-    moved = [socket.socket(fileno=os.dup2(sock.fileno(), first + index)) for index, sock in enumerate(made)]
-    for sock in made:
-        sock.close()
+    moved = []
+    for index in range(count):
+        with socket.create_server(("127.0.0.1", 0)) as made:
+            moved.append(socket.socket(fileno=fcntl.fcntl(made, fcntl.F_DUPFD, HIGH + index)))
     return moved
 
 
