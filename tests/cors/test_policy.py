@@ -312,3 +312,11 @@ def test_what_is_remembered_is_bounded_and_changes_nothing():
     for origin in [*origins, *origins[:3], *origins[-3:]]:
         assert policy.judge_actual([origin]).lines == b"Access-Control-Allow-Origin: %b\r\n" % origin
     assert len(policy._granted_to) <= _MOST_REMEMBERED
+
+
+def test_preflights_that_are_remembered_are_bounded_too():
+    policy = compile_policy(PolicySpec(name="wide", allow_origins=("https://*.example.com",), allow_methods=("PUT",)))
+    origins = [f"https://a{number}.example.com".encode() for number in range(_MOST_REMEMBERED + 2)]
+    for origin in [*origins, *origins[:3], *origins[-3:]]:
+        lines = policy.judge_preflight(origin, [b"PUT"], [], private_network=False).lines
+        assert lines.startswith(b"Access-Control-Allow-Origin: %b\r\n" % origin)
