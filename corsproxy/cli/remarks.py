@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from corsproxy.config.table import Endpoint, Rule
+from corsproxy.cors.check import REDIRECT_STATUSES
 from corsproxy.cors.decision import Outcome
 from corsproxy.cors.origin import parse_origin
 from corsproxy.errors import InvalidOrigin, MalformedRequest
@@ -23,7 +24,6 @@ from corsproxy.proxy.received import REWRITTEN
 from corsproxy.proxy.request_lines import TELLING_THE_PAGE, origin_in_place, retold
 from corsproxy.proxy.response import is_grant, rewritten
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ELSEWHERE = re.compile(rb"(?:https?:)?//([^/?#]+)", re.IGNORECASE)
 _OTHER_FAMILY = {"127.0.0.1": "::1", "::1": "127.0.0.1"}
 _PROBE_SECONDS = 0.2  # a loopback address answers at once, or not at all
@@ -227,7 +227,11 @@ def _asked(exchange: Exchange) -> Asked | None:
 
 def _redirects(exchange: Exchange, lines: list[Line]) -> Iterator[Remark]:
     """A fetch follows a redirect; where it leads away, another server has to allow the page."""
-    if exchange.status not in _REDIRECTS or exchange.decision.outcome is not Outcome.ALLOWED or not exchange.origin:
+    if (
+        exchange.status not in REDIRECT_STATUSES
+        or exchange.decision.outcome is not Outcome.ALLOWED
+        or not exchange.origin
+    ):
         return
     # https://fetch.spec.whatwg.org/#http-redirect-fetch: from one foreign server to another, the origin becomes null.
     for line in lines:

@@ -78,6 +78,19 @@ class Blocked(StrEnum):
     TOO_MANY_REDIRECTS = "too-many-redirects"  # the location of the last one
 
 
+# Reasons not to follow a redirect; no header of the answer changes them.
+REDIRECT_REASONS = frozenset(
+    {
+        Blocked.REDIRECT_CREDENTIALS,
+        Blocked.REDIRECT_LOCATION,
+        Blocked.REDIRECT_LOCATIONS,
+        Blocked.REDIRECT_SCHEME,
+        Blocked.REDIRECT_STREAM,
+        Blocked.TOO_MANY_REDIRECTS,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether the page gets the answer, and if not: why, what about, at which step, and at which URL."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from corsproxy.cors.check import Blocked
+from corsproxy.cors.check import REDIRECT_REASONS, Blocked
 from corsproxy.cors.fetch import Credentials, Mode, Request, origin_of
 from corsproxy.cors.origin import read_origin
 from corsproxy.cors.safelist import (
@@ -18,18 +18,7 @@ from corsproxy.cors.safelist import (
 from corsproxy.cors.serialized import is_loopback
 from corsproxy.cors.words import escaped
 
-_NO_HEADER_HELPS: Final = frozenset(
-    {
-        Blocked.REQUEST_MODE,
-        Blocked.SCHEME,
-        Blocked.REDIRECT_CREDENTIALS,
-        Blocked.REDIRECT_LOCATION,
-        Blocked.REDIRECT_LOCATIONS,
-        Blocked.REDIRECT_SCHEME,
-        Blocked.REDIRECT_STREAM,
-        Blocked.TOO_MANY_REDIRECTS,
-    }
-)
+_NO_HEADER_HELPS: Final = REDIRECT_REASONS | {Blocked.REQUEST_MODE, Blocked.SCHEME}
 
 
 class Needed(NamedTuple):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from corsproxy.config.addresses import Listen
 from corsproxy.cors.browser import Fetched
-from corsproxy.cors.check import Blocked
+from corsproxy.cors.check import REDIRECT_STATUSES, Blocked
 from corsproxy.cors.correction import diagnose
 from corsproxy.cors.fetch import Credentials, Mode, Request, get, members, values_of
 from corsproxy.cors.origin import Origin, read_origin
@@ -187,7 +187,7 @@ def _missing(last: Exchanged) -> Iterator[str]:
             f"the answer was {status}: the server failed, and its error carries no CORS headers, so that the browser "
             "speaks of CORS; look at the server's log"
         )
-    elif status in {301, 302, 303, 307, 308}:
+    elif status in REDIRECT_STATUSES:
         yield f"the answer was a redirect ({status}) without CORS headers; each server on the way has to allow the page"
 
 

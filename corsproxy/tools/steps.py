@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from corsproxy.cors.browser import Fetched
-from corsproxy.cors.check import Blocked, Verdict
+from corsproxy.cors.check import REDIRECT_REASONS, Blocked, Verdict
 from corsproxy.cors.check import Step as CheckedStep
 from corsproxy.cors.fetch import Credentials, Mode, Request, Tainting, get, origin_of
 from corsproxy.cors.safelist import SAFELISTED_METHODS, is_preflighted, unsafe_names
@@ -92,16 +92,7 @@ _ACTUAL: Final = (_ALLOW_ORIGIN, _ALLOW_CREDENTIALS)
 _REDIRECT: Final = _Check(
     "the redirect may be followed",
     "http-redirect-fetch",
-    frozenset(
-        {
-            Blocked.REDIRECT_CREDENTIALS,
-            Blocked.REDIRECT_LOCATION,
-            Blocked.REDIRECT_LOCATIONS,
-            Blocked.REDIRECT_SCHEME,
-            Blocked.REDIRECT_STREAM,
-            Blocked.TOO_MANY_REDIRECTS,
-        }
-    ),
+    REDIRECT_REASONS,
     b"location",
 )
 
