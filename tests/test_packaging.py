@@ -153,7 +153,7 @@ def test_every_library_that_is_imported_is_declared():
     providers = packages_distributions()
     foreign = roots - sys.stdlib_module_names - {"corsproxy"}
     extras = PROJECT["project"]["optional-dependencies"]
-    needs = [*wanted("runtime"), *map(Requirement, [*extras["otel"], *extras["tls"]])]
+    needs = [*wanted("runtime"), *(Requirement(need) for extra in extras.values() for need in extra)]
     declared = {canonicalize_name(need.name) for need in needs}
     # Several distributions may share one name to import, as those of OpenTelemetry do.
     undeclared = {root for root in foreign if declared.isdisjoint(map(canonicalize_name, providers.get(root, [root])))}

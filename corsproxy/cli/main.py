@@ -24,9 +24,13 @@ COMMANDS: Final = {
     "serve": "Serve the rule table of a configuration file, or one API by flags alone.",
     "explain": "Say why the browser said no, and what to change.",
     "check": "Say what a configuration means, or everything that is wrong with it.",
+    "import": "Read nginx's, Express's, Flask's or the Gateway API's CORS configuration as a rule table.",
     "schema": "Print the JSON Schema of configuration files, for editors.",
     "healthcheck": "Ask a running proxy whether it is ready.",
 }
+
+# Where a command's name is no name for a module.
+MODULES: Final = {"import": "import_"}
 
 
 class LazyGroup(click.Group):
@@ -40,7 +44,8 @@ class LazyGroup(click.Group):
         """A command, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"corsproxy.cli.{cmd_name}"), cmd_name)
+        module = MODULES.get(cmd_name, cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"corsproxy.cli.{module}"), module)
         return command
 
     def resolve_command(
