@@ -1,127 +1,134 @@
-"""``corsproxy check``: what a configuration file means, or everything that is wrong with it."""
+"""``corsproxy check``: what a configuration means, whether its tests hold, or everything that is wrong with it."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from corsproxy.cli.source import Source, source_options
-from corsproxy.cli.style import print_problems, print_table, print_warnings
-from corsproxy.errors import InvalidConfig, Problem
+from corsproxy.cli.source import Source, sources_options
+from corsproxy.errors import CorsproxyError
 
 if TYPE_CHECKING:
-    from corsproxy.config.load import Compiled
-    from corsproxy.config.table import Rule, Upstream
-    from corsproxy.cors.policy import PolicySpec
+    from corsproxy.cli.check_report import Report
 
 
 @click.command()
-@source_options
+@sources_options
 @click.option(
-    "--json", "as_json", is_flag=True, envvar="CORSPROXY_CHECK_JSON", show_envvar=True, help="Print JSON, for programs."
+    "--tests",
+    "tests_files",
+    metavar="FILE",
+    multiple=True,
+    envvar="CORSPROXY_CHECK_TESTS",
+    show_envvar=True,
+    help="A file of tests, besides those in the configuration.  Again for more.",
 )
-def check(source: Source, as_json: bool) -> None:  # click passes a flag so
-    """Say what a configuration means, or everything that is wrong with it.
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    envvar="CORSPROXY_CHECK_FORMAT",
+    show_envvar=True,
+    help="What is printed: for people, for programs, for code scanning, or for the log of a GitHub workflow.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="CORSPROXY_CHECK_JSON",
+    show_envvar=True,
+    help="The same as --format json.",
+)
+@click.option(
+    "--junit",
+    metavar="FILE",
+    envvar="CORSPROXY_CHECK_JUNIT",
+    show_envvar=True,
+    help="Write the results of the tests to FILE as well, as JUnit's XML.",
+)
+def check(
+    sources: tuple[Source, ...], tests_files: tuple[str, ...], form: str, as_json: bool, junit: str | None
+) -> None:  # click passes a flag so
+    """Say what a configuration means, run the tests in it, or say everything that is wrong with it.
 
     Prints the table that results: the rules in the order in which they win, where each was written, and what each
     policy grants.  What is invalid exits with 1 and every problem as FILE:LINE:COLUMN, or the name of the flag or
-    variable, with the smallest correction.  Nothing is connected to and nothing is started.
+    variable, with the smallest correction; so does a test that fails, with its explanation.  Nothing is connected to
+    and nothing is started.
 
     \b
         corsproxy check -c config.yaml
-        corsproxy check -c config.yaml --json
+        corsproxy check -c config.yaml --tests tests.yaml --junit results.xml
+        corsproxy check -c config.yaml --format sarif > corsproxy.sarif
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
-    try:
-        compiled = source.read()
-    except InvalidConfig as invalid:
-        if as_json:
-            _print_json({"valid": False, "problems": _located(invalid.problems)})
-        else:
-            print_problems(invalid.problems)
-        raise SystemExit(1) from None
-    if as_json:
-        _print_json(_summary(compiled))
-    else:
-        _print_table(compiled)
+    from corsproxy.cli.check_report import examine  # noqa: PLC0415  # --help needs none of it
+
+    form = "json" if as_json else form
+    if form == "json" and len(sources) > 1:
+        raise click.UsageError("the JSON is of one configuration; name one file, or choose another --format")
+    if tests_files and not all(source.file for source in sources):
+        raise click.UsageError("--tests needs a configuration file; name it with -c FILE")
+    reports = [examine(source, tests_files) for source in sources]
+    if junit:
+        _write_junit(junit, reports)
+    _PRINTERS[form](reports)
+    raise SystemExit(not all(report.well for report in reports))
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, indent=2))
+def _write_junit(file: str, reports: Sequence[Report]) -> None:
+    from corsproxy.cli.check_report import failure  # noqa: PLC0415
+    from corsproxy.tools.as_junit import Suite, as_junit  # noqa: PLC0415
 
-
-def _summary(compiled: Compiled) -> dict[str, Any]:
-    return {
-        "valid": True,
-        "listen": [str(listen) for listen in compiled.listen],
-        "admin": str(compiled.admin) if compiled.admin else None,
-        "rules": [_rule(rule) for rule in compiled.table.rules],
-        "policies": {spec.name: dataclasses.asdict(spec) for spec in _policies(compiled)},
-        "warnings": _located(compiled.warnings),
-    }
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {
-        "host": rule.host or None,
-        "path": rule.path,
-        "upstream": rule.upstream.name,
-        "urls": _urls(rule.upstream),
-        "policy": rule.policy.name if rule.policy else None,
-        "strip_prefix": bool(rule.strip),
-        "where": rule.where,
-    }
-
-
-def _located(problems: tuple[Problem, ...]) -> list[dict[str, Any]]:
-    return [problem._asdict() for problem in problems]
-
-
-def _policies(compiled: Compiled) -> list[PolicySpec]:
-    """What the policies grant that rules use, each once, in the order of the rules."""
-    specs = [rule.policy.spec for rule in compiled.table.rules if rule.policy]
-    return list({spec.name: spec for spec in specs}.values())
-
-
-def _urls(upstream: Upstream) -> list[str]:
-    return [f"{endpoint}{upstream.base.decode('ascii')}" for endpoint in upstream.endpoints]
-
-
-def _print_table(compiled: Compiled) -> None:
-    admin = f", admin at {compiled.admin}" if compiled.admin else ""
-    click.echo(f"listens at {', '.join(map(str, compiled.listen))}{admin}\n")
-    rows = [_row(rule) for rule in compiled.table.rules]
-    print_table(("HOST", "PATH", "UPSTREAM", "POLICY", "LINE"), rows)
-    for spec in _policies(compiled):
-        click.echo(f"\npolicy {spec.name}")
-        for name, value in _grants(spec):
-            click.echo(f"  {name:12} {value}")
-    print_warnings(compiled.warnings)
-
-
-def _row(rule: Rule) -> tuple[str, ...]:
-    path = f"{rule.path} (stripped)" if rule.strip else rule.path
-    policy = rule.policy.name if rule.policy else "none: the upstream's own CORS headers"
-    return rule.host or "any", path, " ".join(_urls(rule.upstream)), policy, rule.where.split(":")[-2]
-
-
-def _grants(spec: PolicySpec) -> list[tuple[str, str]]:
-    """What a policy grants, in words; what it does not grant is left out."""
-    from corsproxy.config.quantities import show_duration  # noqa: PLC0415  # --help does not need it
-
-    regex = [f"/{spec.allow_origin_regex}/"] if spec.allow_origin_regex is not None else []
-    grants = [
-        ("origins", ", ".join([*spec.allow_origins, *regex])),
-        ("methods", ", ".join(spec.allow_methods)),
-        ("headers", ", ".join(spec.allow_headers)),
-        ("exposes", ", ".join(spec.expose_headers)),
-        ("credentials", "yes" if spec.allow_credentials else ""),
-        ("max-age", show_duration(spec.max_age) if spec.max_age is not None else ""),
-        ("private net", "yes" if spec.allow_private_network else ""),
-        ("timing", ", ".join(spec.timing_allow_origins)),
-        ("embedding", spec.cross_origin_resource_policy or ""),
-        ("if denied", "403" if spec.on_denied == "reject" else "forwarded, and the answer without CORS headers"),
+    suites = [
+        Suite(
+            report.file,
+            report.problems,
+            [(result, None if result.passed else failure(result)) for result in report.results],
+        )
+        for report in reports
     ]
-    return [(name, value) for name, value in grants if value]
+    try:
+        Path(file).write_bytes(as_junit(suites))
+    except OSError as error:
+        raise CorsproxyError(f"{file} cannot be written ({error.strerror}); name another file after --junit") from None
+
+
+def _print_text(reports: Sequence[Report]) -> None:
+    from corsproxy.cli.check_text import print_reports  # noqa: PLC0415
+
+    print_reports(reports)
+
+
+def _print_json(reports: Sequence[Report]) -> None:
+    from corsproxy.cli.check_json import report_as_json  # noqa: PLC0415
+
+    (report,) = reports
+    click.echo(json.dumps(report_as_json(report), indent=2))
+
+
+def _print_sarif(reports: Sequence[Report]) -> None:
+    from corsproxy.tools.as_sarif import as_sarif  # noqa: PLC0415
+
+    findings = [finding for report in reports for finding in report.findings()]
+    click.echo(json.dumps(as_sarif(findings), indent=2))
+
+
+def _print_github(reports: Sequence[Report]) -> None:
+    from corsproxy.tools.as_github import as_github  # noqa: PLC0415
+
+    for line in as_github(finding for report in reports for finding in report.findings()):
+        click.echo(line)
+
+
+_PRINTERS: Final[dict[str, Callable[[Sequence[Report]], None]]] = {
+    "text": _print_text,
+    "json": _print_json,
+    "sarif": _print_sarif,
+    "github": _print_github,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -36,15 +36,20 @@ _WIDTH: Final = 10
 
 def print_explanations(explanations: Sequence[Explanation]) -> None:
     """All of them, on standard output: one in full; of several a table, and those in full that are blocked."""
-    colour, encoding = wants_colour(sys.stdout), sys.stdout.encoding or "utf-8"  # Firefox' quotation marks
     if len(explanations) > 1:
         print_table(("verdict", "request", "page", "why"), [_row(explanation) for explanation in explanations])
         explanations = [explanation for explanation in explanations if explanation.blocked or explanation.unclear]
     for number, explanation in enumerate(explanations):
         if number:
             click.echo()
-        for line in _lines(explanation):
-            click.echo(line.encode(encoding, "backslashreplace").decode(encoding), color=colour)
+        print_lines(explanation_lines(explanation), sys.stdout)
+
+
+def print_lines(lines: Iterable[str], stream: TextIO) -> None:
+    """Lines of an explanation, coloured where that may be, and escaped where the stream cannot hold them."""
+    colour, encoding = wants_colour(stream), stream.encoding or "utf-8"  # Firefox' quotation marks
+    for line in lines:
+        click.echo(line.encode(encoding, "backslashreplace").decode(encoding), stream, color=colour)
 
 
 def _word(explanation: Explanation) -> str:
@@ -60,7 +65,8 @@ def _row(explanation: Explanation) -> tuple[str, str, str, str]:
     return (_word(explanation), asked, escaped(request.origin), why)
 
 
-def _lines(explanation: Explanation) -> Iterator[str]:
+def explanation_lines(explanation: Explanation) -> Iterator[str]:
+    """One explanation in full, with colours."""
     yield _verdict(explanation)
     yield ""
     for browser, sentence in explanation.sentences.items():

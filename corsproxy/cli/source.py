@@ -52,10 +52,33 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         values = {flag.parameter: parameters.pop(flag.parameter) for flag in FLAGS}
         return command(source=_source(file or "", values), **parameters)
 
-    decorated: Callable[..., Any] = gathered
+    return _with_options(gathered)
+
+
+def sources_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, or any number of files as arguments; the command gets them as one argument, ``sources``."""
+
+    @wraps(command)
+    def gathered(file: str | None, files: tuple[str, ...], **parameters: object) -> object:
+        values = {flag.parameter: parameters.pop(flag.parameter) for flag in FLAGS}
+        return command(sources=_sources(file or "", files, values), **parameters)
+
+    return click.argument("files", nargs=-1, metavar="[FILE]...")(_with_options(gathered))
+
+
+def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for flag in reversed(FLAGS):
-        decorated = flag.option()(decorated)
-    return file_option(required=False)(decorated)
+        command = flag.option()(command)
+    return file_option(required=False)(command)
+
+
+def _sources(file: str, files: tuple[str, ...], values: Mapping[str, Any]) -> tuple[Source, ...]:
+    if not files:
+        return (_source(file, values),)
+    if click.get_current_context().get_parameter_source("file") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("-c FILE and files as arguments are two ways to say the same; choose one")
+    _refuse_beside(files[0], _given(values, ParameterSource.COMMANDLINE))
+    return tuple(Source(name, {}, {}) for name in files)
 
 
 def _source(file: str, values: Mapping[str, Any]) -> Source:

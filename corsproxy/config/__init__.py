@@ -9,7 +9,8 @@ document.py        1. YAML text -> nodes that know their line and column
   written.py          a node: what was written, and where
 
 validate.py        2. nodes -> Config, every mismatch reported and taken out
-  model.py            Config: what may be written, key by key
+  model.py            Config: what may be written, key by key; section.py: what its mappings are
+  tests_model.py      the same of tests, which may stand in a file of their own
   kinds.py            the kinds of values: durations, sizes, texts or lists of them
   quantities.py       durations and sizes
   wording.py          a mismatch in words
@@ -20,6 +21,7 @@ findings.py        3. Config -> RuleTable: where problems are collected
                       one part each
   addresses.py, hosts.py, paths.py, names.py
                       what people write in them
+  tests.py            tests of the table: what pages ask for
   precedence.py       which rule wins, and which is never reached
   table.py            RuleTable: what requests read
 

@@ -34,12 +34,17 @@ class _TooLarge(Exception):  # it ends the reading, and is not an error of this 
         self.place = place
 
 
-def read_document(text: str, file: str, environment: Mapping[str, str]) -> tuple[Node | None, list[Problem]]:
-    """The root of the one document in a text, and what is wrong with it; None where nothing can be used."""
+def read_document(
+    text: str, file: str, environment: Mapping[str, str], smallest: str = _SMALLEST
+) -> tuple[Node | None, list[Problem]]:
+    """The root of the one document in a text, and what is wrong with it; None where nothing can be used.
+
+    ``smallest`` is a document that would do.
+    """
     text = text.removeprefix("\ufeff")
     if problem := syntax.unprintable(text, file):
         return None, [problem]
-    reader = _Reader(yaml.parse(text, _LOADER), file, environment)
+    reader = _Reader(yaml.parse(text, _LOADER), file, environment, smallest)
     try:
         return reader.document(), reader.problems
     except yaml.MarkedYAMLError as error:
@@ -51,10 +56,11 @@ def read_document(text: str, file: str, environment: Mapping[str, str]) -> tuple
 class _Reader:
     """Builds nodes from the events of a YAML parser."""
 
-    def __init__(self, events: Iterator[yaml.Event], file: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, events: Iterator[yaml.Event], file: str, environment: Mapping[str, str], smallest: str) -> None:
         self.events = events
         self.file = file
         self.environment = environment
+        self.smallest = smallest
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node | None] = {}
         self.nodes = 0
@@ -69,10 +75,11 @@ class _Reader:
             if isinstance(event, yaml.NodeEvent):  # the other events mark the beginning and the end
                 root = self.node(event, 0)
         if self.nodes == 0 or (root and root.value is None):
-            self.problems.append(Problem(self.file, 0, 0, "there is no configuration in this file", _SMALLEST))
+            self.problems.append(Problem(self.file, 0, 0, "there is no configuration in this file", self.smallest))
             return None
         if root and not isinstance(root.value, dict):
-            self.refuse(root.place, "a configuration is a mapping; begin with a key like rules:", _SMALLEST)
+            key = self.smallest.partition(":")[0]
+            self.refuse(root.place, f"a configuration is a mapping; begin with a key like {key}:", self.smallest)
             return None
         return root
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from corsproxy.config.scalars import written
 from corsproxy.config.sections import meant
-from corsproxy.config.written import Found, Node, Path, Unusable
+from corsproxy.config.written import Found, Node, Path, Place, Unusable
 from corsproxy.errors import InvalidConfig, Problem
 
 Parsed = TypeVar("Parsed")
@@ -87,18 +87,18 @@ class Findings:
 
     def where(self, path: Path) -> str:
         """A position as text, for people."""
-        found = self._find(path)
-        return f"{self.file}:{found.place.line}:{found.place.column}" if found else f"{self.file}: {dotted(path)}"
+        line, column = self.place(path)
+        return f"{self.file}:{line}:{column}" if line else f"{self.file}: {dotted(path)}"
 
     def where_key(self, path: Path) -> str:
         """The position of a key as text, for people; "" of what was written nowhere."""
         found = self._find(path)
         return f"{self.file}:{found.key_place.line}:{found.key_place.column}" if found else ""
 
-    def line_of(self, path: Path) -> int:
-        """The line in which something is written, or 0."""
+    def place(self, path: Path) -> Place:
+        """The position of something, which is 0, 0 where it was written nowhere."""
         found = self._find(path)
-        return found.place.line if found else 0
+        return found.place if found else Place(0, 0)
 
     def conclude(self) -> tuple[Problem, ...]:
         """The warnings of a configuration that may run.

@@ -19,6 +19,7 @@ from corsproxy.config.policies import Policies
 from corsproxy.config.precedence import build_table, refuse_unreachable
 from corsproxy.config.rules import Context, compile_rule
 from corsproxy.config.table import Rule, RuleTable
+from corsproxy.config.tests import TableTest, compile_tests
 from corsproxy.config.upstreams import Upstreams
 from corsproxy.config.validate import validate
 from corsproxy.config.written import Path
@@ -54,6 +55,7 @@ class Compiled:
     listen: tuple[Listen, ...]
     admin: Listen | None
     limits: Limits
+    tests: tuple[TableTest, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
 
@@ -68,7 +70,7 @@ def load_config(text: str, file: str, environment: Mapping[str, str], pseudonym:
     root, problems = read_document(text, file, environment)
     if root is None:
         raise InvalidConfig(in_order(problems))
-    config, mismatches = validate(root, file)
+    config, mismatches = validate(root, file, Config)
     return _compile(config, Findings(file, root, [*problems, *mismatches]), pseudonym)
 
 
@@ -88,9 +90,10 @@ def _compile(config: Config, findings: Findings, pseudonym: str) -> Compiled:
     upstreams = Upstreams(config, findings)
     rules = _rules(config, upstreams, request_id, findings)
     refuse_own_addresses(upstreams.endpoints, listen, admin, findings)
+    tests = compile_tests(config.tests, findings)
     table = RuleTable(forwarding) if findings.problems else build_table(rules, forwarding, request_id)
     limits = Limits(**{key: getattr(config.limits, key) for key in type(config.limits).model_fields})
-    return Compiled(config, table, listen, admin, limits, findings.conclude())
+    return Compiled(config, table, listen, admin, limits, tests, findings.conclude())
 
 
 def _rules(config: Config, upstreams: Upstreams, request_id: bytes, findings: Findings) -> list[Rule]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from corsproxy.config.kinds import (
     Address,
@@ -23,12 +23,8 @@ from corsproxy.config.kinds import (
     Texts,
     listed,
 )
-
-
-class Section(BaseModel):
-    """A mapping of the configuration: only known keys, nothing converted, nothing changed later."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+from corsproxy.config.section import Section
+from corsproxy.config.tests_model import TableTestConfig
 
 
 class TlsConfig(Section):
@@ -375,3 +371,6 @@ class Config(Section):
     policies: dict[str, PolicyConfig] = Field(default_factory=dict, description="The CORS policies, by name.")
     upstreams: dict[str, UpstreamConfig] = Field(default_factory=dict, description="The upstreams, by name.")
     rules: list[RuleConfig] = Field(description="The table: which requests go where, under which policy.")
+    tests: list[TableTestConfig] = Field(
+        default_factory=list, description="What pages ask for and should get, tried by `corsproxy check`."
+    )

@@ -79,6 +79,16 @@ def parse_check_path(text: str) -> bytes:
     return text.encode()
 
 
+def parse_asked_path(text: str) -> bytes:
+    """The path that a page asks for, with a query if there is one.
+
+    Raises Unusable for what no browser sends, or what this proxy never forwards.
+    """
+    asked = parse_check_path(text)
+    _target(text.partition("?")[0])
+    return asked
+
+
 def parse_cookie_path(text: str) -> str:
     """A cookie's path.
 

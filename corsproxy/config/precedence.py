@@ -34,7 +34,7 @@ def refuse_unreachable(rules: Sequence[tuple[Path, Rule]], findings: Findings) -
     for path, rule in rules:
         winner = first.setdefault((rule.host, rule.path), path)
         if winner is not path:
-            line = findings.line_of(winner)
+            line = findings.place(winner).line
             other = f"the one in line {line}" if line else "one before it"
             findings.refuse(
                 (*path, "path"), f"no request reaches this rule; {other} has the same host and path and wins"

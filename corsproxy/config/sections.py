@@ -19,12 +19,13 @@ from corsproxy.config.model import (
     RequestIdConfig,
     RuleConfig,
     RuleLimitsConfig,
-    Section,
     TimeoutsConfig,
     TlsConfig,
     UpstreamConfig,
     UpstreamTlsConfig,
 )
+from corsproxy.config.section import Section
+from corsproxy.config.tests_model import TableTestConfig, TestsFileConfig
 from corsproxy.config.written import Path
 
 # How messages call a section.
@@ -44,6 +45,8 @@ TITLES: dict[type[Section], str] = {
     EditsConfig: "changes to headers",
     CookiesConfig: "cookies",
     RequestIdConfig: "request_id",
+    TableTestConfig: "a test",
+    TestsFileConfig: "a file of tests",
 }
 
 # What other software calls the same thing, where it looks too different to be guessed.
@@ -62,9 +65,9 @@ _SYNONYMS = {
 }
 
 
-def section_at(path: Path) -> type[Section]:
-    """The section at the path of a mapping that may stand in a configuration."""
-    annotation: object = Config
+def section_at(path: Path, root: type[Section]) -> type[Section]:
+    """The section at the path of a mapping that may stand in ``root``."""
+    annotation: object = root
     for step in path:
         annotation = next(_inside(annotation, step))
     return next(_sections(annotation))

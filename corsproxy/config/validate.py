@@ -1,4 +1,4 @@
-"""Nodes to Config, with every mismatch in words.
+"""Nodes to Config, or another section, with every mismatch in words.
 
 Rules: a mismatch is reported once, where it stands.  What is reported is then mended or taken out of the nodes and the
 rest validated again, so that the parts that are well can be judged in the same run: an unknown key that was clearly
@@ -8,15 +8,17 @@ is not, something harmless stands in for it.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from corsproxy.config.model import Config
+from corsproxy.config.section import Section
 from corsproxy.config.wording import Wording, describe, describe_missing
 from corsproxy.config.written import Node, Place, Scalar
 from corsproxy.errors import Problem
+
+Written = TypeVar("Written", bound=Section)
 
 _STAND_INS: dict[str, Scalar] = {
     "upstream": "http://stand-in.invalid",
@@ -25,6 +27,7 @@ _STAND_INS: dict[str, Scalar] = {
     "cert": "stand-in",
     "header": "stand-in",
     "key": "stand-in",
+    "origin": "https://stand-in.invalid",
 }
 
 
@@ -39,14 +42,14 @@ class Mismatch(NamedTuple):
     missing: bool = False
 
 
-def validate(root: Node, file: str) -> tuple[Config, list[Problem]]:
-    """The Config that is written, as far as it can be used, and what cannot.  Changes the nodes."""
+def validate(root: Node, file: str, section: type[Written]) -> tuple[Written, list[Problem]]:
+    """The section that is written, as far as it can be used, and what cannot.  Changes the nodes."""
     problems: list[Problem] = []
     while True:
         try:
-            return Config.model_validate(root.plain()), problems
+            return section.model_validate(root.plain()), problems
         except ValidationError as invalid:
-            mismatches = [_locate(root, error) for error in invalid.errors(include_url=False)]
+            mismatches = [_locate(root, error, section) for error in invalid.errors(include_url=False)]
         misspelt = {(id(mismatch.parent), mismatch.wording.meant) for mismatch in mismatches}
         problems += [
             Problem(file, *mismatch.place, mismatch.wording.message, mismatch.line)
@@ -57,13 +60,13 @@ def validate(root: Node, file: str) -> tuple[Config, list[Problem]]:
             _mend(mismatch)
 
 
-def _locate(root: Node, error: ErrorDetails) -> Mismatch:
+def _locate(root: Node, error: ErrorDetails, section: type[Section]) -> Mismatch:
     found = root.find(error["loc"])
     if error["type"] == "missing":
         key = str(error["loc"][-1])
-        wording = describe_missing(key, found.path)
+        wording = describe_missing(key, found.path, section)
         return Mismatch(found.node, key, found.place, wording, wording.correction, missing=True)
-    wording = describe(error, found)
+    wording = describe(error, found, section)
     unknown = error["type"] == "extra_forbidden"
     line = wording.correction if unknown or not wording.correction else found.line(wording.correction)
     return Mismatch(found.nodes[-2], found.path[-1], found.key_place if unknown else found.place, wording, line)

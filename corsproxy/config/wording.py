@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic_core import ErrorDetails
 
 from corsproxy.config.scalars import written
+from corsproxy.config.section import Section
 from corsproxy.config.sections import TITLES, home_of, meant, section_at
 from corsproxy.config.written import Found, Node, Path, Unusable
 
@@ -45,19 +46,21 @@ _EXAMPLES = {
     "cert": "cert: /etc/corsproxy/cert.pem",
     "header": "header: X-Request-Id",
     "key": "key: /etc/corsproxy/key.pem",
+    "origin": "origin: https://app.example.com",
+    "tests": "tests: [{origin: https://app.example.com}]",
 }
 
 
-def describe_missing(key: str, path: Path) -> Wording:
-    """The words for a key that is not in the mapping at a path."""
-    return Wording(f"{_title(path)} needs the key {key!r}", _EXAMPLES[key])
+def describe_missing(key: str, path: Path, root: type[Section]) -> Wording:
+    """The words for a key that is not in the mapping at a path below ``root``."""
+    return Wording(f"{TITLES[section_at(path, root)]} needs the key {key!r}", _EXAMPLES[key])
 
 
-def describe(error: ErrorDetails, found: Found) -> Wording:
-    """The words for any other error; ``found`` is the value."""
+def describe(error: ErrorDetails, found: Found, root: type[Section]) -> Wording:
+    """The words for any other error; ``found`` is the value, somewhere below ``root``."""
     kind, node = error["type"], found.node
     if kind == "extra_forbidden":
-        return _unknown_key(str(found.path[-1]), found.path[:-1], found.nodes[-2])
+        return _unknown_key(str(found.path[-1]), section_at(found.path[:-1], root), found.nodes[-2])
     if node.value is None:
         return _nothing(found.path, node)
     if kind == "value_error" and isinstance(unusable := error["ctx"]["error"], Unusable):
@@ -71,20 +74,16 @@ def describe(error: ErrorDetails, found: Found) -> Wording:
     return Wording(f"{node.value} is out of range; it must be {bound}")
 
 
-def _title(path: Path) -> str:
-    return TITLES[section_at(path)]
-
-
-def _unknown_key(key: str, path: Path, parent: Node) -> Wording:
-    known = list(section_at(path).model_fields)
+def _unknown_key(key: str, section: type[Section], parent: Node) -> Wording:
+    known = list(section.model_fields)
     if home := home_of(key):
-        return Wording(f"{key!r} is no key of {_title(path)}; it belongs to {home}")
+        return Wording(f"{key!r} is no key of {TITLES[section]}; it belongs to {home}")
     near = meant(key, known)
     if near in parent.keys:
         return Wording(f"unknown key {key!r}; {near!r} stands here already, so remove this one")
     if near:
         return Wording(f"unknown key {key!r}; did you mean {near!r}?", f"{near}:", near)
-    return Wording(f"unknown key {key!r}; the keys of {_title(path)} are {', '.join(known)}")
+    return Wording(f"unknown key {key!r}; the keys of {TITLES[section]} are {', '.join(known)}")
 
 
 def _nothing(path: Path, node: Node) -> Wording:

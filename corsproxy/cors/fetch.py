@@ -94,6 +94,17 @@ class WireResponse:
     headers: Headers = ()
 
 
+def script_headers(lines: Iterable[str]) -> Headers:
+    """What a script sets, written as ``Name: value`` or ``Name``.
+
+    A header without a value gets one that no safelist knows, as nearly every value is.
+    """
+    pairs = (line.partition(":") for line in lines)
+    return tuple(
+        (name.strip().encode(), (value.strip() or "?").encode("latin-1", "replace")) for name, _, value in pairs
+    )
+
+
 def origin_of(url: str) -> bytes:
     """The serialized origin of a URL; a ValueError says that the URL has no valid host or port.
 

@@ -20,7 +20,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "reason": verdict.blocked.value if verdict.blocked else None,
         "subject": verdict.subject.decode("latin-1"),
         "step": verdict.step.value if verdict.blocked else None,
-        "request": _request(explanation.request),
+        "request": request_as_json(explanation.request),
         "browsers": dict(explanation.sentences),
         "rule": {"name": rule.name, "where": rule.where} if rule else None,
         "policy": {"name": policy.name, "where": policy.where} if policy else None,
@@ -33,7 +33,8 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _request(request: Request) -> dict[str, Any]:
+def request_as_json(request: Request) -> dict[str, Any]:
+    """What a page asks for."""
     return {
         "url": request.url,
         "origin": request.origin.decode("latin-1"),

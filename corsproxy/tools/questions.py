@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from corsproxy.cors.fetch import Credentials, Headers, Request, WireRequest, WireResponse
+from corsproxy.cors.fetch import Credentials, Request, WireRequest, WireResponse, script_headers
 from corsproxy.cors.words import escaped
 from corsproxy.errors import CorsproxyError
 from corsproxy.tools.complaints import explain_complaint, request_of
@@ -110,16 +110,8 @@ def _asked(url: str, told: Told) -> Request:
         url=url,
         origin=told.origin.encode("latin-1", "replace"),
         method=told.method.encode("latin-1", "replace"),
-        headers=_headers(told.headers),
+        headers=script_headers(told.headers),
         credentials=Credentials.INCLUDE if told.credentials else Credentials.SAME_ORIGIN,
-    )
-
-
-def _headers(lines: tuple[str, ...]) -> Headers:
-    """A header without a value gets one that no safelist knows, as nearly every value is."""
-    pairs = (line.partition(":") for line in lines)
-    return tuple(
-        (name.strip().encode(), (value.strip() or "?").encode("latin-1", "replace")) for name, _, value in pairs
     )
 
 

@@ -43,6 +43,11 @@ class WrittenConfig:
         places = [f"{self.file}:{node.place.line}:{node.place.column}" for node in nodes]
         return places.index(rule.where)
 
+    def where(self, path: Path) -> str:
+        """Where something is written, or else the last of its parents that is: FILE:LINE:COLUMN."""
+        line, column = self._root.find(path).place
+        return f"{self.file}:{line}:{column}"
+
     def same(self, path: Path, other: Path) -> bool:
         """Whether two paths lead to the same words of the text, as those of an alias and its anchor do."""
         return self._root.find(path).node.place == self._root.find(other).node.place

@@ -102,6 +102,8 @@ def configuration(path, keys):
         for step in reversed(section.split(".")[1:]):
             keys = {step: keys}
         return {"rules": [RULE | keys]}
+    if section.startswith("tests"):
+        return {"rules": [RULE], "tests": [{"origin": "https://app.example.com"} | keys]}
     if section.startswith("listen"):
         listener = {"address": "127.0.0.1:1"}
         tls = {"cert": "c", "key": "k"} | keys if section.endswith("tls") else None

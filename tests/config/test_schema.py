@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.config.load import load_config
-from corsproxy.config.model import Section
 from corsproxy.config.schema import json_schema
+from corsproxy.config.section import Section
 from corsproxy.config.sections import TITLES
 from corsproxy.errors import InvalidConfig
 
