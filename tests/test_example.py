@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = (ROOT / "config.example.yaml").read_text("utf-8")
 # A line that begins with # and is indented as a key or entry is one that the example does without.
 WHOLE = re.sub(r"^#(?=  +(?:- |[a-z_]+:))", "", EXAMPLE, flags=re.MULTILINE)
+SCHEMA = json_schema()
 
 
 def keys_of(node):
@@ -52,14 +53,45 @@ def test_what_it_does_without_runs_too():
 
 
 def test_it_has_every_key():
-    schema = json_schema()
-    known = {key for part in [schema, *schema["$defs"].values()] for key in part.get("properties", {})}
+    known = {key for part in [SCHEMA, *SCHEMA["$defs"].values()] for key in part.get("properties", {})}
     assert known - keys_of(plain(WHOLE)) == set()
 
 
 @pytest.mark.parametrize("text", [EXAMPLE, WHOLE], ids=["as it stands", "whole"])
 def test_an_editor_agrees(text):
-    jsonschema.Draft202012Validator(json_schema()).validate(plain(text))
+    jsonschema.Draft202012Validator(SCHEMA).validate(plain(text))
+
+
+def parts_of(schema):
+    """A schema, what it refers to, and all its branches."""
+    yield schema
+    if "$ref" in schema:
+        yield from parts_of(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
+    for branch in [*schema.get("anyOf", ()), *schema.get("oneOf", ())]:
+        yield from parts_of(branch)
+
+
+def undescribed(value, schema, path=""):
+    """The keys of a value that nothing on the way to them describes; names of the user's own are not asked."""
+    parts = list(parts_of(schema))
+    if isinstance(value, dict):
+        for key, below in value.items():
+            known = [part["properties"][key] for part in parts if key in part.get("properties", {})]
+            free = [part["additionalProperties"] for part in parts if part.get("additionalProperties")]
+            if not free and not any(one.get("description") for one in known):
+                yield f"{path}.{key}"
+            for one in known or free:
+                yield from undescribed(below, one, f"{path}.{key}")
+    if isinstance(value, list):
+        for item in value:
+            for one in (part["items"] for part in parts if "items" in part):
+                yield from undescribed(item, one, f"{path}[]")
+
+
+def test_an_editor_describes_every_key():
+    assert list(undescribed(plain(WHOLE), SCHEMA)) == []
+    planted = {"rules": [{"pth": "/"}], "policies": {"web": {"origins": 1}}}
+    assert list(undescribed(planted, SCHEMA)) == [".rules[].pth", ".policies.web.origins"]
 
 
 def test_it_names_the_schema_by_the_name_that_it_is_written_to():

@@ -25,5 +25,5 @@ findings.py        3. Config -> RuleTable: where problems are collected
   precedence.py       which rule wins, and which is never reached
   table.py            RuleTable: what requests read
 
-schema.py          the JSON Schema of Config, for editors
+schema.py          the JSON Schema of Config, for editors; examples.py: what they offer to write
 """

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from corsproxy.config.examples import EXAMPLES
 from corsproxy.config.model import Config
+from corsproxy.config.section import Section
+from corsproxy.config.tests_model import TestsFileConfig
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NULL = {"type": "null"}
@@ -16,11 +19,27 @@ _NULL = {"type": "null"}
 
 def json_schema() -> dict[str, Any]:
     """The schema as plain data; each section and each kind of value has a name under ``$defs``."""
-    schema = cast("dict[str, Any]", _plain(Config.model_json_schema()))
+    schema = _schema(Config, "corsproxy configuration")
     listener = schema["properties"]["listen"].pop("items")
     del schema["properties"]["listen"]["type"]
     schema["properties"]["listen"]["anyOf"] = [*listener["oneOf"], {"type": "array", "items": listener}]
-    return {"$schema": _DIALECT, "title": "corsproxy configuration", **schema}
+    return schema
+
+
+def json_schema_of_tests() -> dict[str, Any]:
+    """The same of a file of tests."""
+    return _schema(TestsFileConfig, "tests of a corsproxy configuration")
+
+
+def _schema(section: type[Section], title: str) -> dict[str, Any]:
+    schema = cast("dict[str, Any]", _plain(section.model_json_schema()))
+    for name, part in [(section.__name__, schema), *schema["$defs"].items()]:
+        for key, value in part.get("properties", {}).items():
+            # VS Code's YAML server takes the backquotes of a plain description literally.
+            value["markdownDescription"] = value["description"]
+            if examples := EXAMPLES.get(name, {}).get(key):
+                value["examples"] = list(examples)
+    return {"$schema": _DIALECT, "title": title, **schema}
 
 
 def _plain(node: object) -> object:

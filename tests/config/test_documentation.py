@@ -130,6 +130,21 @@ def test_the_example_works(path, facts):
     assert problems_of(path, codes) == []
 
 
+EXAMPLES = [
+    pytest.param(path, facts, example, id=f"{path}-{json.dumps(example)}")
+    for path, facts in DOCUMENTED
+    for example in KEYS[path][0].get("examples", ())
+]
+
+
+@pytest.mark.parametrize(("path", "facts", "example"), EXAMPLES)
+def test_what_editors_offer_works(path, facts, example):
+    """Together with whatever the documentation's example needs beside it."""
+    pytest.importorskip("re2")
+    beside = CODE.findall(facts["Example"])[1:]
+    assert problems_of(path, [f"{path.rpartition('.')[2]}: {json.dumps(example)}", *beside]) == []
+
+
 REFUSALS = [
     (path, CODE.findall(re.sub(r"\([^()]*\)", "", item)))
     for path, facts in DOCUMENTED

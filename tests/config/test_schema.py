@@ -10,13 +10,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corsproxy.config.examples import EXAMPLES
 from corsproxy.config.load import load_config
-from corsproxy.config.schema import json_schema
+from corsproxy.config.schema import json_schema, json_schema_of_tests
 from corsproxy.config.section import Section
 from corsproxy.config.sections import TITLES
 from corsproxy.errors import InvalidConfig
 
 SCHEMA = json_schema()
+SECTIONS = {section.__name__: section for section in TITLES}
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -48,15 +50,40 @@ def test_it_is_a_schema_of_the_current_draft():
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
-def test_every_key_has_a_description():
-    for section in [SCHEMA, *SCHEMA["$defs"].values()]:
+@pytest.mark.parametrize("schema", [SCHEMA, json_schema_of_tests()], ids=["configuration", "tests"])
+def test_every_key_has_a_description(schema):
+    for section in [schema, *schema["$defs"].values()]:
+        assert section["description"]
         for key, value in section.get("properties", {}).items():
-            assert value.get("description"), key
+            assert value["description"].strip(), key
+            assert value["markdownDescription"] == value["description"]
+
+
+def test_whatever_an_editor_cannot_complete_by_itself_has_examples():
+    """It can: true and false, words of a list, and defaults that say something; a section has keys of its own."""
+    for name, section in [("Config", SCHEMA), *SCHEMA["$defs"].items()]:
+        for key, value in section.get("properties", {}).items():
+            by_itself = value.get("type") == "boolean" or "enum" in value or value.get("$ref", "").endswith("Config")
+            if not by_itself and value.get("default", "") == "":
+                assert value.get("examples"), f"{name}.{key}"
+
+
+def test_examples_are_of_keys_that_there_are():
+    keys = {(name, key) for name, section in SECTIONS.items() for key in section.model_fields}
+    assert {(name, key) for name, examples in EXAMPLES.items() for key in examples} <= keys
+
+
+def test_examples_are_what_their_key_takes():
+    for name, section in [("Config", SCHEMA), *SCHEMA["$defs"].items()]:
+        for key, value in section.get("properties", {}).items():
+            validator = jsonschema.Draft202012Validator({**value, "$defs": SCHEMA["$defs"]})
+            for example in value.get("examples", ()):
+                assert validator.is_valid(example), (name, key, example)
 
 
 def test_no_noise_is_left():
     text = repr(SCHEMA)
-    assert "'null'" not in text
+    assert "'type': 'null'" not in text
     assert text.count("'title'") == 1
     assert "'default': None" not in text
 
