@@ -128,10 +128,10 @@ def redirected(text: str, upstream: str) -> str:
 
 
 def command_lines(document: Document) -> list[str]:
-    """Every ``corsproxy ...`` line of a shell block, with or without a prompt, its comment left out."""
+    """Every ``corsproxy ...`` line of a shell block, with or without a prompt, up to a redirection or comment."""
     lines = [line for block in document.of("sh", "console") for line in block.text.splitlines()]
     shown = [line.removeprefix("$ ") for line in lines]
-    return [line.partition(" #")[0].rstrip() for line in shown if line.startswith("corsproxy ")]
+    return [re.split(" [#>]", line)[0].rstrip() for line in shown if line.startswith("corsproxy ")]
 
 
 def environment() -> dict[str, str]:
