@@ -15,13 +15,14 @@ from corsproxy.cors.outcome import Outcome
 from corsproxy.cors.policy import compile_policy
 from corsproxy.cors.words import escaped
 from corsproxy.tools.explanation import Explanation, explain
-from corsproxy.tools.fix import Obstacle, ask
+from corsproxy.tools.fix import NoFix, Obstacle, ask
 from corsproxy.tools.written_config import WrittenConfig
 
 _ALLOWED: Final = "allowed"
 _NO_RULE: Final = "no-rule"
 # What "blocked" does not stand for: it would hide that this table decides nothing.
 _NOT_BLOCKED: Final = frozenset({_ALLOWED, _NO_RULE, Outcome.NO_POLICY.value})
+_HOSTLESS: Final = NoFix("every rule is for a host, and this test names none; add `host` to it")
 
 # The key of a policy that keeps back what the expected reason is about.
 _KEYS: Final = {
@@ -78,7 +79,9 @@ def _word(obstacle: Obstacle) -> str:
 def _explained(config: WrittenConfig, result: Result) -> Result:
     explanation = explain(config, result.test.request)
     granted = _granted(config, explanation, result.test) if result.found == _ALLOWED else ""
-    if result.test.expected != _ALLOWED and result.found != _NO_RULE:
+    if result.found == _NO_RULE and result.test.asked.startswith("/") and not config.compiled.table.serves(ANY_HOST):
+        explanation = replace(explanation, fix=_HOSTLESS)
+    elif result.found != _NO_RULE and result.test.expected != _ALLOWED:
         explanation = replace(explanation, fix=None)  # it would let the request pass, which nobody wants
     notes = tuple(note for note in explanation.lookalikes if ANY_HOST not in note)  # nobody asks that host
     return replace(result, explanation=replace(explanation, lookalikes=notes), granted=granted)

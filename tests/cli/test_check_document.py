@@ -1,5 +1,6 @@
 """docs/check.md: every command in it prints what stands there."""
 
+import json
 import shlex
 
 import pytest
@@ -7,8 +8,9 @@ from click.testing import CliRunner
 
 from corsproxy.cli.main import cli
 from corsproxy.config.tests import load_tests
+from corsproxy.tools.findings import KINDS
 from tests import documents
-from tests.documents import ROOT, Document
+from tests.documents import ROOT, Document, codes
 
 PAGE = Document(ROOT / "docs" / "check.md")
 TRANSCRIPTS = PAGE.of("console")
@@ -32,3 +34,20 @@ def test_the_command_prints_what_is_shown(block):
 @pytest.mark.parametrize("block", [block for page in documents.pages("docs") for block in page.of("yaml tests")])
 def test_a_file_of_tests_is_one(block):
     assert load_tests(block.text, "tests.yaml", {})
+
+
+def test_every_format_is_described():
+    (option,) = (param for param in cli.get_command(None, "check").params if param.name == "form")
+    assert [codes(row[0])[0] for row in PAGE.table("In CI")] == list(option.type.choices)
+    named = codes(PAGE.section("In CI"))
+    assert [name for name in named if name in {kind.name for kind in KINDS}] == [kind.name for kind in KINDS]
+
+
+def test_every_key_of_the_json_is_described():
+    described = {key: codes(row[1]) for row in PAGE.table("JSON") for key in codes(row[0])}
+    good = json.loads(CliRunner().invoke(cli, ["check", "-c", "config.yaml", "--json"]).output)
+    bad = json.loads(CliRunner().invoke(cli, ["check", "-c", "none.yaml", "--json"]).output)
+    assert set(described) == set(good) | set(bad)
+    assert set(described["rules"]) == set(good["rules"][0])
+    assert set(described["problems"]) == set(bad["problems"][0])
+    assert set(good["tests"][0]) == {code for code in described["tests"] if " " not in code}

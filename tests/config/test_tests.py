@@ -106,6 +106,11 @@ def test_lists_cannot_become_more_tests_than_anybody_reads():
     assert problem == "c:3:5: the lists of this test make more than 10,000 of it; write fewer"
 
 
+def test_a_test_that_fails_is_nothing_to_serve():
+    compiled = load_config(f"{RULES}tests: [{{origin: {APP}, path: /orders, expect: denied-origin}}]", "c", {})
+    assert (len(compiled.tests), compiled.warnings) == (1, ())
+
+
 # A file of its own
 
 

@@ -135,6 +135,15 @@ def test_what_meets_no_rule_is_told_which_there_are(table):
     assert "the rules are for api.example.com/, /listed, /orders" in result.explanation.fix.reason
 
 
+def test_where_every_rule_has_a_host_a_test_needs_one():
+    config = WrittenConfig.read("rules: [{host: a.example, upstream: http://a, policy: none}]", "c", {})
+    reasons = [run(config, f"{{origin: {APP}{host}}}").explanation.fix.reason for host in ("", ", host: b.example")]
+    assert reasons == [
+        "every rule is for a host, and this test names none; add `host` to it",
+        'no rule serves the host "b.example"; the rules are for a.example/',
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "granted"),
     [
