@@ -75,9 +75,9 @@ def check(
     if tests_files and not all(source.file for source in sources):
         raise click.UsageError("--tests needs a configuration file; name it with -c FILE")
     reports = [examine(source, tests_files) for source in sources]
+    _PRINTERS[form](reports)
     if junit:
         _write_junit(junit, reports)
-    _PRINTERS[form](reports)
     raise SystemExit(not all(report.well for report in reports))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from corsproxy.cli.config_file import config_source, read_written
+from corsproxy.cli.config_file import STANDARD_INPUT, STANDARD_INPUT_NAME, config_source, read_written
 from corsproxy.cli.explanation_text import explanation_lines
 from corsproxy.config.tests import load_tests
 from corsproxy.errors import InvalidConfig, Problem
@@ -62,9 +62,10 @@ def examine(source: Source, tests_files: Sequence[str]) -> Report:
             tests += _read_tests(file)
         except InvalidConfig as invalid:
             problems += invalid.problems
+    file = STANDARD_INPUT_NAME if source.file == STANDARD_INPUT else source.file
     if written is None or problems:
-        return Report(source.file, None, tuple(problems))
-    return Report(written.file, written.compiled, results=tuple(run_tests(written, tests)))
+        return Report(file, None, tuple(problems))
+    return Report(file, written.compiled, results=tuple(run_tests(written, tests)))
 
 
 def failure(result: Result) -> Finding:

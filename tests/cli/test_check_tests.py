@@ -214,6 +214,12 @@ def test_junit_beside_any_format():
     assert "Cross-Origin Request Blocked" in root[0][1][0].text
 
 
+def test_standard_input_has_a_name():
+    result = check("-c", "-", "--junit", "results.xml", input=WRONG)
+    assert result.exit_code == 1
+    assert ET.parse("results.xml").getroot()[0].get("name") == "standard input"
+
+
 def test_junit_that_cannot_be_written(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["corsproxy", "check", "good.yaml", "--junit", "no/where.xml"])
     with pytest.raises(SystemExit) as ended:
