@@ -15,7 +15,7 @@ def answer_bytes(
 ) -> bytes:
     """Head and body; ``accept`` are the request's Accept values, ``date`` is the current IMF-fixdate."""
     own = answer.own
-    lines = [b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (own.status, REASONS[own.status], date), own.headers]
+    lines = [b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (own.status, REASONS.get(own.status, b""), date), own.headers]
     body = b""
     if own.detail:
         media_type, body = body_for(own, accept)
