@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "dev": "Put the proxy in front of one API, for a front-end on localhost.",
     "serve": "Serve the rule table of a configuration file, or one API by flags alone.",
     "explain": "Say why the browser said no, and what to change.",
+    "probe": "Find out what an API does about CORS by itself, and who is at risk.",
     "check": "Say what a configuration means and run its tests, or say everything that is wrong.",
     "import": "Read nginx's, Express's, Flask's or the Gateway API's CORS configuration as a rule table.",
     "schema": "Print the JSON Schema of configuration files, for editors.",
