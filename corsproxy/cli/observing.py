@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from corsproxy.cli.drift_comment import DriftComment
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.style import wants_colour
 from corsproxy.cors.decision import Decision
@@ -60,7 +61,8 @@ def log_to_stdout(form: str, share: float = 1, advise: Advise = advice) -> Itera
         printer = JsonLog(writer, sample)
         writer.dropped_line = printer.dropped
     else:
-        printer = ExchangePrinter(writer, colour=wants_colour(sys.stdout), sample=sample, advise=advise)
+        colour = wants_colour(sys.stdout)
+        printer = ExchangePrinter(writer, colour=colour, sample=sample, advise=advise, comment=DriftComment())
     try:
         yield printer
     finally:

@@ -23,6 +23,7 @@ from corsproxy.http.redaction import shown_target
 from corsproxy.http.trace_context import parse_traceparent
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.server.denials import Denial, Denials, browser_sentence
+from corsproxy.server.drift import Drift, Drifted
 
 _REMEMBERED: Final = 4096  # texts that are kept as they were written
 _SHORT: Final = 256  # bytes of those
@@ -62,6 +63,7 @@ class JsonLog:
         self._sample = sample
         self._now = now
         self._denials = Denials()
+        self._drift = Drift()
         self._second = self._millisecond = -1
         self._date = self._time = ""
         self._texts: dict[bytes | str, str] = {}
@@ -69,12 +71,15 @@ class JsonLog:
         self._rules: dict[Rule | None, str] = {}
 
     def __call__(self, exchange: Exchange) -> None:
-        """Write one exchange, and what is new of its denial."""
+        """Write one exchange, and what is new of its denial and of its upstream."""
         if self._sample is not None and self._sample(exchange):
             self._write(self.line(exchange))
         denial = self._denials.meet(exchange)
         if denial is not None:
             self._write(self._denied(exchange, denial))
+        drifted = self._drift.meet(exchange)
+        if drifted is not None:
+            self._write(self._drifted(drifted))
 
     def say(self, message: str) -> None:
         """Write a line of the program's own."""
@@ -132,6 +137,19 @@ class JsonLog:
             **(named if denial.named else dict.fromkeys(named)),
         }
         return f"{self._head('denied')},{json.dumps(fields, separators=(',', ':'))[1:]}\n"
+
+    def _drifted(self, drifted: Drifted) -> str:
+        """What the upstream sends, what it means, and what to change."""
+        fields = {
+            "upstream": drifted.rule.upstream.name,
+            "rule": drifted.rule.name,
+            "where": drifted.rule.where,
+            "policy": drifted.policy.name,
+            "headers": drifted.names,
+            "message": drifted.message,
+            "fix": drifted.fix,
+        }
+        return f"{self._head('drift')},{json.dumps(fields, separators=(',', ':'))[1:]}\n"
 
     def _head(self, event: str) -> str:
         """The beginning of every line: when it was, in UTC (RFC 3339), and what it is about."""

@@ -91,6 +91,12 @@ _FAMILIES: Final = (
         ("upstream",),
         "Times that one of several endpoints was left out for a while, after failures in a row.",
     ),
+    Family(
+        "corsproxy_upstream_cors_headers_total",
+        Kind.COUNTER,
+        ("upstream",),
+        "Times that an upstream was found to send CORS headers of its own that were new, where a policy replaces them.",
+    ),
     Family("corsproxy_requests_in_flight", Kind.GAUGE, (), "Requests that have a head and no whole answer yet."),
     Family("corsproxy_client_connections", Kind.GAUGE, (), "Connections of clients that are open, idle ones included."),
     Family(

@@ -20,6 +20,7 @@ from corsproxy.proxy.compilation import compiled
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.pool import Pool
 from corsproxy.server.colleagues import State
+from corsproxy.server.drift import Drift
 from corsproxy.server.log_writer import LogWriter
 from corsproxy.server.metric_families import NO_RULE, OVERHEAD_SECONDS, SECONDS, Samples, Snapshot
 
@@ -126,6 +127,7 @@ class Metrics:
             ),
             "corsproxy_limits_hit_total": {(limit,): [count] for limit, count in self._limits.items()},
             "corsproxy_upstream_retries_total": {(upstream,): [count] for upstream, count in self._retries.items()},
+            "corsproxy_upstream_cors_headers_total": {(name,): [count] for name, count in Drift.met_in_process.items()},
             "corsproxy_log_lines_dropped_total": {(): [LogWriter.dropped_in_process]},
             "corsproxy_cpu_seconds_total": {(): [time.process_time()]},
         }
