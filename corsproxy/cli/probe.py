@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from corsproxy.cli.one_api import TEXTS
 from corsproxy.cli.options import Duration
 from corsproxy.config.addresses import parse_endpoint
 from corsproxy.config.written import Unusable
@@ -25,13 +26,24 @@ if TYPE_CHECKING:
 _OWN = frozenset({"host", "origin", "connection", "content-length", "transfer-encoding", "upgrade", "user-agent"})
 
 
+class Lines(click.types.StringParamType):
+    """A text that may hold blanks; the variable of the list holds one a line."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """The entries of the variable."""
+        return rv.splitlines()
+
+
 @click.command()
 @click.argument("url")
 @click.option(
     "--origin",
     "origins",
     multiple=True,
+    type=TEXTS,
     metavar="ORIGIN",
+    envvar="CORSPROXY_PROBE_ORIGIN",
+    show_envvar=True,
     help="The origin of a page that is meant to use the API; tricks are tried with it. Again for more.",
 )
 @click.option(
@@ -39,16 +51,27 @@ _OWN = frozenset({"host", "origin", "connection", "content-length", "transfer-en
     type=click.Choice(["GET", "HEAD"]),
     default="GET",
     show_default=True,
+    envvar="CORSPROXY_PROBE_METHOD",
+    show_envvar=True,
     help="What to ask with, besides OPTIONS.",
 )
 @click.option(
     "--header",
     "headers",
     multiple=True,
+    type=Lines(),
     metavar="NAME: VALUE",
+    envvar="CORSPROXY_PROBE_HEADER",
+    show_envvar=True,
     help="A header to send, except with preflights: a log-in, say. It is not printed. Again for more.",
 )
-@click.option("--fix", is_flag=True, help="Print the rule of this proxy that puts right what was found.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    envvar="CORSPROXY_PROBE_FIX",
+    show_envvar=True,
+    help="Print the rule of this proxy that puts right what was found.",
+)
 @click.option(
     "--watch",
     "interval",
@@ -56,9 +79,18 @@ _OWN = frozenset({"host", "origin", "connection", "content-length", "transfer-en
     is_flag=False,
     flag_value="1m",
     metavar="[INTERVAL]",
+    envvar="CORSPROXY_PROBE_WATCH",
+    show_envvar=True,
     help="Probe again and again, and say what changes: when it starts to send CORS headers, say.  [default: 1m]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs; with --watch an object a line.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="CORSPROXY_PROBE_JSON",
+    show_envvar=True,
+    help="Print JSON, for programs; with --watch an object a line.",
+)
 def probe(
     url: str,
     origins: tuple[str, ...],
@@ -133,11 +165,18 @@ def _url(text: str) -> str:
     url = text.partition("#")[0]
     try:
         parts = urlsplit(url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="URL") from None
+    if "@" in parts.netloc:  # the text is not repeated: it holds a password
+        message = "it must hold no user name or password; give --header 'Authorization: ...'"
+        raise click.BadParameter(message, param_hint="URL")
+    try:
         parse_endpoint(f"{parts.scheme}://{parts.netloc}")
-    except (Unusable, ValueError) as error:
+    except Unusable as error:
         raise click.BadParameter(str(error), param_hint="URL") from None
     if not (url.isascii() and url.isprintable()) or " " in url:
-        raise click.BadParameter("it holds what no URL can; write it as the browser's address bar copies it")
+        message = "it holds what no URL can; write it as the browser's address bar copies it"
+        raise click.BadParameter(message, param_hint="URL")
     return url if parts.path else f"{parts.scheme}://{parts.netloc}/{f'?{parts.query}' if parts.query else ''}"
 
 

@@ -18,17 +18,18 @@ from corsproxy.tools.probing.answers import Answered
 from corsproxy.tools.probing.judgement import Finding
 from corsproxy.tools.probing.kinds import Severity
 from corsproxy.tools.probing.report import Report, as_json, sent_lines
-from corsproxy.tools.probing.watching import Change, Kind, Watched
+from corsproxy.tools.probing.watching import Change, ChangeKind, Watched
 
 _COLOURS: Final = {Severity.HIGH: "red", Severity.MEDIUM: "red", Severity.LOW: "yellow", Severity.NOTE: ""}
 _WIDTH: Final = 8
+_LONGEST: Final = 300  # characters of a line
 _WORDS: Final = {
-    Kind.HEADER_CAME: ("it sends {subject} of its own now", "yellow"),
-    Kind.HEADER_WENT: ("it sends {subject} no more", ""),
-    Kind.FINDING_CAME: ("new: {finding}", "yellow"),
-    Kind.FINDING_WENT: ("gone: {finding}", "green"),
-    Kind.UNREACHABLE: ("{subject}", "red"),
-    Kind.REACHABLE: ("it answers again", "green"),
+    ChangeKind.HEADER_CAME: ("it sends {subject} of its own now", "yellow"),
+    ChangeKind.HEADER_WENT: ("it sends {subject} no more", ""),
+    ChangeKind.FINDING_CAME: ("new: {finding}", "yellow"),
+    ChangeKind.FINDING_WENT: ("gone: {finding}", "green"),
+    ChangeKind.UNREACHABLE: ("{subject}", "red"),
+    ChangeKind.REACHABLE: ("it answers again", "green"),
 }
 
 
@@ -89,7 +90,7 @@ def _evidence(answered: Answered) -> Iterator[str]:
 
 def _block(label: str, lines: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(lines):
-        yield _labelled("" if number else label, printable(line))
+        yield _labelled("" if number else label, printable(line[:_LONGEST]))
 
 
 def _labelled(label: str, text: str, colour: str = "") -> str:

@@ -25,9 +25,9 @@ CLOSED = answering(answer(b"200 OK"))
 def run(monkeypatch):
     """Run the command on an API that is a function: 200 requests on sockets would show nothing more."""
 
-    def run(api, *words):
+    def run(api, *words, env=None):
         monkeypatch.setattr("corsproxy.tools.probing.asking.probe", lambda target: conducted(api, target))
-        return CliRunner().invoke(cli, ["probe", "https://api.example.com/orders?token=secret", *words])
+        return CliRunner().invoke(cli, ["probe", "https://api.example.com/orders?token=secret", *words], env=env)
 
     return run
 
@@ -109,8 +109,9 @@ def test_json_has_everything(run):
     [
         (["api.example.com"], "is no URL; write it like http://host:port"),
         (["ftp://api.example.com/"], "an upstream speaks http or https"),
-        (["https://user:secret@api.example.com/"], "a URL must hold no user name or password"),
+        (["https://user:secret@api.example.com/"], "it must hold no user name or password; give --header"),
         (["https://api.example.com:99999/"], "99999"),
+        (["https://[::1/"], "Invalid IPv6 URL"),
         (["https://api.example.com/a b"], "it holds what no URL can"),
         (["https://api.example.com/", "--origin", "https://app.example.com/"], "write https://app.example.com"),
         (["https://api.example.com/", "--origin", "null"], "'null'"),
@@ -127,6 +128,25 @@ def test_wrong_usage(words, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert "secret" not in result.stderr
+
+
+def test_every_option_has_its_variable(run):
+    """A log-in in a variable is in nobody's list of processes; a header holds blanks, and a variable several of them."""
+    seen = []
+
+    def api(asked):
+        seen.append(dict(asked.headers))
+        return letting_in(anyone)(asked)
+
+    variables = {"ORIGIN": "https://a.example,https://b.example", "HEADER": "Authorization: Bearer x\nX-A: b c"}
+    environment = {
+        f"CORSPROXY_PROBE_{name}": value for name, value in {**variables, "JSON": "1", "METHOD": "HEAD"}.items()
+    }
+    result = run(api, env=environment)
+    assert json.loads(result.stdout)["findings"][0]["evidence"][0]["request"][0].startswith("HEAD ")
+    assert (seen[0][b"Authorization"], seen[0][b"X-A"]) == (b"Bearer x", b"b c")
+    assert {b"https://a.example", b"https://b.example"} <= {headers.get(b"Origin") for headers in seen}
+    assert "Bearer" not in result.stdout
 
 
 async def test_nobody_there_exits_with_1():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+
 import pytest
+import trustme
 
 from corsproxy.tools.probing.asking import Unreachable, probe
 from corsproxy.tools.probing.questions import Method, Target
@@ -128,6 +132,19 @@ async def test_no_secure_connection():
             await probe(Target(f"{url}/"))
 
 
+async def test_a_certificate_that_nobody_trusts():
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=context)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        with pytest.raises(Unreachable, match=f"there is no secure connection to {url} .*unable to get local issuer"):
+            await probe(Target(f"{url}/"))
+    finally:
+        server.close()
+
+
 async def hanging_up_on_options(wire: ServerWire) -> None:
     """Knows no OPTIONS at all."""
     request = await wire.request()
@@ -141,7 +158,7 @@ async def test_a_server_that_hangs_up_on_preflights_is_found_out():
         report = await probe(Target(f"{upstream.url}/"))
     assert severities(report) == {"any-origin": "note", "preflight-unanswered": "low"}
     (finding, _) = report.findings
-    assert finding.what == "it does not grant preflights (status none at all)"
+    assert finding.what == "it does not grant preflights (status none)"
 
 
 async def test_this_proxy_is_clean_whatever_stands_behind_it():

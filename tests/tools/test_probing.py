@@ -35,6 +35,10 @@ APIS = {
     "reflects any origin (2018-20744, 2017-20146, 2024-25124)": (letting_in(anyone), ANY),
     "reflects any origin without credentials": (letting_in(anyone, credentials=False), PLAIN_ANY),
     "*": (always(f"{ACAO}: *", "Access-Control-Allow-Methods: PUT"), PLAIN_ANY),
+    "* for who sends an Origin (starlette)": (
+        lambda asked: answer(200, *([f"{ACAO}: *"] if get(asked.headers, b"origin") else [])),
+        {"any-origin": "note", "missing-vary": "low"},
+    ),
     "* with credentials": (
         always(f"{ACAO}: *", ACAC, "Access-Control-Allow-Methods: PUT"),
         {**PLAIN_ANY, "wildcard-credentials": "low"},

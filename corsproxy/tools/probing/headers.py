@@ -35,7 +35,8 @@ def caching(answers: Answers) -> Iterator[Finding]:
     if len({_written(each) for each in alike}) < 2:
         return
     lacking = [each for each in alike if each.stored and not each.varies]
-    granting = [each for each in lacking if each.allow_origin is not None]
+    # * is for everybody: from a cache, too, it lets in nobody whom the API itself would not
+    granting = [each for each in lacking if each.allow_origin not in {None, b"*"}]
     if lacking:
         shown = (granting or lacking)[0]
         different = next(each for each in alike if _written(each) != _written(shown))

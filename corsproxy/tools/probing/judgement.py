@@ -26,6 +26,7 @@ _SEND: Final = {
 }
 _WANTS_LOG_IN: Final = frozenset({401, 407, 511})
 _FORBIDDEN: Final = 403
+_LONGEST: Final = 300  # characters of what an API has sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def found(kind: Kind, *evidence: Answered, subject: bytes | str = "", severe: bo
     """A finding that is about no page's access."""
     words = WORDS[kind]
     text = subject if isinstance(subject, str) else subject.decode("latin-1")
-    return Finding(kind, words.severe if severe else words.mild, evidence, printable(text))
+    return Finding(kind, words.severe if severe else words.mild, evidence, printable(text[:_LONGEST]))
 
 
 def _access(kind: Kind, each: Answered, gets: dict[Access, str] = _READ) -> Finding:
@@ -77,9 +78,10 @@ def pages(answers: Answers, target: Target) -> Iterator[Finding]:
         if null.access > stranger.access:
             yield _access(Kind.NULL_ORIGIN, null)
     yield from _tricked(answers)
-    for page in answers.let_in:
-        if page.origin == LOCALHOST and LOCALHOST not in target.origins and page.access > stranger.access:
-            yield _access(Kind.LOCALHOST, page)
+    if not target.is_local:  # else it is where its pages are
+        for page in answers.let_in:
+            if page.origin == LOCALHOST and LOCALHOST not in target.origins and page.access > stranger.access:
+                yield _access(Kind.LOCALHOST, page)
 
 
 def _tricked(answers: Answers) -> Iterator[Finding]:
@@ -110,7 +112,7 @@ def preflights(answers: Answers, target: Target) -> Iterator[Finding]:
 
 def _fails(preflight: Answered, *, wanted: bool) -> Iterator[Finding]:
     """Why a preflight fails; ``wanted``: there is somebody for whom it would have to work."""
-    status = str(preflight.status) if preflight.status else "none at all"
+    status = str(preflight.status) if preflight.status else "none"
     if preflight.redirects:
         location = preflight.get(b"location") or b""
         yield found(Kind.PREFLIGHT_REDIRECT, preflight, subject=location, severe=wanted)

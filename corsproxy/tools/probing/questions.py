@@ -49,13 +49,18 @@ class Target:
         return read_origin(origin_of(self.url).decode("ascii"))
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine."""
+        return self.own is not None and is_loopback(self.own.host)
+
+    @property
     def candidates(self) -> list[str]:
         """Origins that may be let in: those that are meant, and what is usual."""
         own = self.own
         if own is None:
             return list(dict.fromkeys((*self.origins, LOCALHOST)))
         domain = own.host[site_part(own.host)]
-        named = "." in domain and not is_loopback(own.host) and not ends_in_number(own.host)
+        named = "." in domain and not self.is_local and not ends_in_number(own.host)
         usual = [f"https://{domain}", f"https://app.{domain}"] if named else []
         return list(dict.fromkeys((*self.origins, str(own), *usual, LOCALHOST)))
 

@@ -15,7 +15,6 @@ from corsproxy.cors.fetch import members
 from corsproxy.cors.names import method_problems, request_header_problems, response_header_problems
 from corsproxy.cors.origin import read_origin
 from corsproxy.cors.origin_list import is_insecure
-from corsproxy.cors.serialized import is_loopback
 from corsproxy.errors import PolicyProblem
 from corsproxy.tools.probing.answers import Access, Answered, Answers, Role
 from corsproxy.tools.probing.questions import LOCALHOST, PROBED_HEADER, Target
@@ -96,7 +95,7 @@ def _insecure(text: str) -> bool:
 def _placeholder(target: Target) -> str:
     """An origin that could be meant: the front-end of the same owner."""
     own = target.own
-    if own is None or is_loopback(own.host):
+    if own is None or target.is_local:
         return LOCALHOST
     return next(
         (origin for origin in target.candidates if origin.startswith("https://app.")), "https://app.example.com"

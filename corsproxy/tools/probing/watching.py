@@ -15,7 +15,7 @@ from corsproxy.tools.probing.judgement import Finding
 from corsproxy.tools.probing.report import Report
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What may change."""
 
     HEADER_CAME = "header-came"  # the API sends a CORS header that it did not send before
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 class Change(NamedTuple):
     """One change: the header's name, the finding's, or why there is no answer."""
 
-    kind: Kind
+    kind: ChangeKind
     subject: str
     finding: Finding | None = None
 
@@ -51,21 +51,21 @@ async def watch(probe: Callable[[], Awaitable[Report]], wait: Callable[[], Await
         try:
             now = await probe()
         except Unreachable as error:
-            changes = () if silent else (Change(Kind.UNREACHABLE, str(error)),)
+            changes = () if silent else (Change(ChangeKind.UNREACHABLE, str(error)),)
             silent = True
             yield Watched(None, changes)
             continue
-        back = (Change(Kind.REACHABLE, now.shown_url),) if silent else ()
+        back = (Change(ChangeKind.REACHABLE, now.shown_url),) if silent else ()
         yield Watched(now, (*back, *changes_between(last, now)))
         last, silent = now, False
 
 
 def changes_between(before: Report, after: Report) -> Iterator[Change]:
     """What is in one report and not in the other: headers first, since that is what a proxy's policy stands for."""
-    for kind, old, new in ((Kind.HEADER_CAME, before, after), (Kind.HEADER_WENT, after, before)):
+    for kind, old, new in ((ChangeKind.HEADER_CAME, before, after), (ChangeKind.HEADER_WENT, after, before)):
         known = old.answers.own_headers
         yield from (Change(kind, name.title()) for name in new.answers.own_headers if name not in known)
-    for kind, old, new in ((Kind.FINDING_CAME, before, after), (Kind.FINDING_WENT, after, before)):
+    for kind, old, new in ((ChangeKind.FINDING_CAME, before, after), (ChangeKind.FINDING_WENT, after, before)):
         same = set(map(_identity, old.findings))
         yield from (
             Change(kind, finding.kind.value, finding) for finding in new.findings if _identity(finding) not in same
