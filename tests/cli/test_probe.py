@@ -131,7 +131,7 @@ def test_wrong_usage(words, message):
 
 
 def test_every_option_has_its_variable(run):
-    """A log-in in a variable is in nobody's list of processes; a header holds blanks, and a variable several of them."""
+    """A log-in in a variable is in no list of processes; a header holds blanks, and a variable several headers."""
     seen = []
 
     def api(asked):
@@ -139,10 +139,8 @@ def test_every_option_has_its_variable(run):
         return letting_in(anyone)(asked)
 
     variables = {"ORIGIN": "https://a.example,https://b.example", "HEADER": "Authorization: Bearer x\nX-A: b c"}
-    environment = {
-        f"CORSPROXY_PROBE_{name}": value for name, value in {**variables, "JSON": "1", "METHOD": "HEAD"}.items()
-    }
-    result = run(api, env=environment)
+    variables |= {"JSON": "1", "METHOD": "HEAD"}
+    result = run(api, env={f"CORSPROXY_PROBE_{name}": value for name, value in variables.items()})
     assert json.loads(result.stdout)["findings"][0]["evidence"][0]["request"][0].startswith("HEAD ")
     assert (seen[0][b"Authorization"], seen[0][b"X-A"]) == (b"Bearer x", b"b c")
     assert {b"https://a.example", b"https://b.example"} <= {headers.get(b"Origin") for headers in seen}

@@ -154,6 +154,41 @@ def test_the_rule_loads_and_lets_in_no_page_that_is_not_meant(api):
             assert not rule.policy.allows_origin(origin.encode())
 
 
+RULES = {
+    "what the API singles out": (letting_in(app, "Access-Control-Max-Age: 600"), (), {
+        "allow_origins": (APP,), "allow_credentials": True, "allow_methods": ("GET", "PUT"),
+        "allow_headers": ("content-type",), "max_age": 600,
+    }),
+    "not who is let in because all are": (letting_in(anyone), (), {"allow_origins": (APP,)}),  # the page is made up
+    "who is meant": (letting_in(anyone), ("https://shop.example",), {"allow_origins": ("https://shop.example",)}),
+    "any, where it is so without cookies": (always(f"{ACAO}: *"), (), {
+        "allow_origins": ("*",), "allow_credentials": False,
+    }),
+    "no http with cookies": (letting_in(matching("^http:")), ("http://a.example", "https://b.example"), {
+        "allow_origins": ("https://b.example",), "allow_credentials": True,
+    }),
+    "http without": (letting_in(matching("^http:"), credentials=False), ("http://a.example",), {
+        "allow_origins": ("http://a.example",),
+    }),
+    "no star, and nothing that was only repeated": (
+        letting_in(app, "Access-Control-Allow-Methods: *", "Access-Control-Allow-Headers: x-corsproxy-probe"), (), {
+            "allow_methods": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+            "allow_headers": ("Authorization", "Content-Type"),
+        },
+    ),
+    "what is exposed": (letting_in(app, "Access-Control-Expose-Headers: X-A, Set-Cookie, x-a"), (), {
+        "expose_headers": ("x-a",),
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("api", "origins", "keys"), RULES.values(), ids=RULES)
+def test_the_rule_is_no_wider_than_the_api_is_today(api, origins, keys):
+    report = probed(api, Target(URL, origins))
+    spec = load_config(report.rule, "config.yaml", {}).table.rules[0].policy.spec
+    assert {key: getattr(spec, key) for key in keys} == keys
+
+
 # Questions
 
 
