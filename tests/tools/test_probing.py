@@ -53,7 +53,7 @@ APIS = {
     }),
     "an expression without an end (2026-37737)": (
         letting_in(matching(r"^https://app\.example\.com")),
-        {"suffix": "high", "underscore": "high", "port": "medium"},
+        {"suffix": "high", "port": "medium"},
     ),
     "an expression without a start": (
         letting_in(matching(r"example\.com$")), {"prefix": "high", "sibling": "note", "http": "medium"}
@@ -261,7 +261,7 @@ def test_a_page_that_is_meant_is_what_tricks_are_made_from():
     api = letting_in(matching(r"^https://shop\.other\.example"))
     assert severities(probed(api)) == NOTHING
     report = probed(api, Target(URL, ("https://shop.other.example",)))
-    assert severities(report) == {"suffix": "high", "underscore": "high", "port": "medium"}
+    assert severities(report) == {"suffix": "high", "port": "medium"}
 
 
 def test_a_page_that_the_api_names_itself_is_tried():
@@ -272,7 +272,7 @@ def test_a_page_that_the_api_names_itself_is_tried():
         named = origin if origin.startswith("https://shop.other.example") else "https://shop.other.example"
         return answer(200, f"{ACAO}: {named}", "Vary: Origin")
 
-    assert severities(probed(api)) == {"suffix": "medium", "underscore": "medium", "port": "low", "not-asked": "note"}
+    assert severities(probed(api)) == {"suffix": "medium", "port": "low", "not-asked": "note"}
 
 
 # Words

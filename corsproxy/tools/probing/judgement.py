@@ -24,6 +24,9 @@ _SEND: Final = {
     Access.PLAIN: "such requests, without cookies",
     Access.CREDENTIALS: "such requests in the name of a logged-in user",
 }
+# Where anything may stand in front of a domain, a name that differs in a dot ends alike; where nothing ends the host, an
+# underscore does not either.
+_IMPLIED_BY: Final = {Kind.DOT: Kind.PREFIX, Kind.UNDERSCORE: Kind.SUFFIX}
 _WANTS_LOG_IN: Final = frozenset({401, 407, 511})
 _FORBIDDEN: Final = 403
 _LONGEST: Final = 300  # characters of what an API has sent
@@ -85,14 +88,11 @@ def pages(answers: Answers, target: Target) -> Iterator[Finding]:
 
 
 def _tricked(answers: Answers) -> Iterator[Finding]:
-    """Who is let in by a resemblance.
-
-    A name that differs in a dot also ends alike, so that it says nothing of the dot where anything may stand in front.
-    """
+    """Who is let in by a resemblance; what another finding implies is not said again."""
     let_in = [(trick, each) for each in answers.actual(Role.TRICK) if each.access and (trick := each.question.trick)]
-    no_start = any(trick.kind is Kind.PREFIX for trick, _ in let_in)
+    kinds = {trick.kind for trick, _ in let_in}
     for trick, each in let_in:
-        if trick.kind is not Kind.DOT or not no_start:
+        if _IMPLIED_BY.get(trick.kind) not in kinds:
             yield _access(trick.kind, each)
 
 

@@ -167,8 +167,8 @@ WORDS: Final[Mapping[Kind, Words]] = MappingProxyType(
             _MEDIUM,
             _LOW,
             "its answers depend on the Origin and do not all say so (Vary: Origin)",
-            "a cache can hand the answer for one page to another: a page that is allowed is refused, and whoever asks "
-            "first decides for whom",
+            "a cache can hand the answer for one page to another, which is then refused: whoever asks first, an attacker "
+            "too, decides for whom it works",
             "every answer that depends on the Origin has Vary: Origin",
         ),
         Kind.PRIVATE_NETWORK: Words(
