@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -137,27 +138,25 @@ def _print(made: Report, *, fix: bool, as_json: bool) -> None:
 
 
 def _watch(target: Target, interval: float, *, fix: bool, as_json: bool) -> bool:
-    """Until Ctrl-C; whether somebody is at risk by then."""
-    from corsproxy.cli import probe_text  # noqa: PLC0415  # as above
+    """Until Ctrl-C or SIGTERM; whether somebody was at risk by then, or nothing is known."""
+    from corsproxy.cli.probe_text import print_changes  # noqa: PLC0415  # as above
     from corsproxy.tools.probing.asking import probe as ask  # noqa: PLC0415
     from corsproxy.tools.probing.watching import watch  # noqa: PLC0415
 
-    at_risk = False
+    last: Report | None = None
 
     async def watching() -> None:
-        nonlocal at_risk
-        first = True
+        nonlocal last
         async for watched in watch(lambda: ask(target), lambda: asyncio.sleep(interval)):
-            if watched.report is not None:
-                at_risk = watched.report.at_risk
-                if first and not as_json:
-                    _print(watched.report, fix=fix, as_json=False)
-            probe_text.print_changes(watched, as_json=as_json)
-            first = False
+            if last is None and watched.report is not None and not as_json:
+                _print(watched.report, fix=fix, as_json=False)
+            last = watched.report or last
+            print_changes(watched, as_json=as_json)
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         asyncio.run(watching())
-    return at_risk
+    return last is None or last.at_risk
 
 
 def _url(text: str) -> str:

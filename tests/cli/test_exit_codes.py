@@ -79,6 +79,7 @@ NO = {
         "check failing.yaml --format github",
         "check good.yaml --junit no/where.xml",
     ],
+    "probe": ["probe http://127.0.0.1:LOST"],
     "import": ["import --from nginx good.yaml", "import --from gateway-api none.yaml"],
     "schema": [],
     "healthcheck": [
@@ -112,6 +113,9 @@ WRONG = [
     "serve -c good.yaml --upstream http://a",
     "serve --workers none -c good.yaml",
     "explain --header",
+    "probe",
+    "probe not-a-url",
+    "probe http://a --origin null",
     "check",
     "check -c good.yaml good.yaml",
     "check good.yaml --format xml",

@@ -14,6 +14,7 @@ from corsproxy.config.load import load_config
 from tests.cli.running import ran, running
 from tests.e2e.messages import answer
 from tests.e2e.upstreams import RawUpstream, answering, refusing
+from tests.e2e.upstreams import silent as silent_server
 from tests.e2e.wire import PATIENCE
 from tests.tools.probed import always, conducted, letting_in, silent
 
@@ -183,3 +184,19 @@ async def test_watching_for_programs_is_an_object_a_line():
         upstream.script = OPEN
         changed = json.loads(await command.line("header-came"))
         assert changed["changes"][0] == {"change": "header-came", "subject": "Access-Control-Allow-Origin"}
+        assert (await command.ended(signal.SIGTERM)).code == 0
+
+
+async def test_who_was_at_risk_last_decides_how_watching_ends():
+    risky = answering(answer(b"200 OK", b"Access-Control-Allow-Origin: null"))
+    async with RawUpstream(CLOSED) as upstream, running("probe", upstream.url, "--watch", "1ms") as command:
+        await until(command, "[no-cors]")
+        upstream.script = risky
+        await until(command, "new: medium it lets the origin null in")
+        assert (await command.ended(signal.SIGINT)).code == 1
+
+
+async def test_interrupted_before_anything_is_known():
+    async with RawUpstream(silent_server) as upstream, running("probe", upstream.url, "--watch") as command:
+        await upstream.connection()
+        assert (await command.ended(signal.SIGINT)).code == 1

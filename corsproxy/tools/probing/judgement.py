@@ -24,8 +24,8 @@ _SEND: Final = {
     Access.PLAIN: "such requests, without cookies",
     Access.CREDENTIALS: "such requests in the name of a logged-in user",
 }
-# Where anything may stand in front of a domain, a name that differs in a dot ends alike; where nothing ends the host, an
-# underscore does not either.
+# Where anything may stand in front of a domain, a name that differs in a dot ends alike; where nothing ends the host,
+# neither does an underscore.
 _IMPLIED_BY: Final = {Kind.DOT: Kind.PREFIX, Kind.UNDERSCORE: Kind.SUFFIX}
 _WANTS_LOG_IN: Final = frozenset({401, 407, 511})
 _FORBIDDEN: Final = 403

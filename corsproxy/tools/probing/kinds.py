@@ -167,8 +167,8 @@ WORDS: Final[Mapping[Kind, Words]] = MappingProxyType(
             _MEDIUM,
             _LOW,
             "its answers depend on the Origin and do not all say so (Vary: Origin)",
-            "a cache can hand the answer for one page to another, which is then refused: whoever asks first, an attacker "
-            "too, decides for whom it works",
+            "a cache can hand the answer for one page to another, which is then refused: whoever asks first decides "
+            "for whom it works, an attacker too",
             "every answer that depends on the Origin has Vary: Origin",
         ),
         Kind.PRIVATE_NETWORK: Words(
