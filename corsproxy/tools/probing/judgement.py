@@ -81,6 +81,9 @@ def pages(answers: Answers, target: Target) -> Iterator[Finding]:
         if null.access > stranger.access:
             yield _access(Kind.NULL_ORIGIN, null)
     yield from _tricked(answers)
+    for page in answers.actual(Role.PAGE):
+        if page.origin in target.origins and not page.access:
+            yield found(Kind.NOT_LET_IN, page, subject=page.origin)
     if not target.is_local:  # else it is where its pages are
         for page in answers.let_in:
             if page.origin == LOCALHOST and LOCALHOST not in target.origins and page.access > stranger.access:

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     UPPERCASE = "uppercase"
     LOCALHOST = "localhost"
     PREFLIGHT_ANY_ORIGIN = "preflight-any-origin"
+    NOT_LET_IN = "not-let-in"
     MISSING_VARY = "missing-vary"
     PRIVATE_NETWORK = "private-network"
     WILDCARD_CREDENTIALS = "wildcard-credentials"
@@ -161,6 +162,13 @@ WORDS: Final[Mapping[Kind, Words]] = MappingProxyType(
             _NOTE,
             "it grants the preflight of any origin, for PUT",
             "a page of any site can send {read}",
+            _LIST,
+        ),
+        Kind.NOT_LET_IN: Words(
+            _LOW,
+            _LOW,
+            "it does not let {subject} in",
+            "that page, which --origin names, can read nothing",
             _LIST,
         ),
         Kind.MISSING_VARY: Words(

@@ -93,7 +93,7 @@ def second_round(target: Target, answered: Sequence[Answered]) -> list[Question]
         bases = [origin for origin in map(read_origin, known) if origin is not None][:_MOST_TRICKED]
         tried = {trick.origin: trick for base in bases for trick in tricks(base) if trick.origin not in known}
         questions += [_actual(target, Role.TRICK, trick.origin, trick) for trick in tried.values()]
-    page = next(iter((*target.origins, *known, *target.candidates)))
+    page = next(iter((*known, *target.candidates)))
     asked = ((b"Authorization", b"?"), (PROBED_HEADER, b"?"))
     return [
         *questions,
