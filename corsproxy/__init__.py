@@ -9,6 +9,7 @@ The house, from the ground up; a file may import from its own folder and from wh
     config/     YAML text -> Config (what was written, with line and column) -> RuleTable (what requests read), pure
     proxy/      the data plane: plan, connect, send, relay, record
     server/     the process: listeners, TLS, drain, health
+    conformance/  what CORS obliges any server to, as vectors, and a runner
     demo/       a legacy API, a page and the proxy between them
     cli/        one file per command; flags build the same Config as YAML does
 

@@ -1,0 +1,170 @@
+"""Vectors against a target: a server for each batch of settings, many vectors at a time, a connection for each."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from corsproxy.conformance.conclusion import asked
+from corsproxy.conformance.judge import Seen, differences
+from corsproxy.conformance.load import Suite, filled
+from corsproxy.conformance.model import Exchange, Setting, Vector
+from corsproxy.conformance.report import Outcome, Report, Result
+from corsproxy.conformance.target import Place, Refused, Settings, Site, Target
+from corsproxy.conformance.upstream import Upstream, refusing
+from corsproxy.conformance.wire import LIMIT, NotHttp, Response, read_response
+
+PATIENCE: Final = 10.0  # seconds for an answer
+QUIET: Final = 0.2  # seconds without another answer, where a vector counts them
+AT_ONCE: Final = 32  # vectors
+
+
+async def run(target: Target, suite: Suite, vectors: Sequence[Vector]) -> Report:
+    """Run some vectors of a suite; raises Broken where the target does not come to run."""
+    started = time.perf_counter()
+    results = [result async for result in _results(target, suite, vectors)]
+    place = {vector.id: index for index, vector in enumerate(vectors)}
+    ordered = sorted(results, key=lambda result: place[result.vector.id])
+    return Report(
+        target=target.name,
+        title=target.title,
+        version=target.version(),
+        notes=target.notes,
+        topics=suite.topics,
+        results=tuple(ordered),
+        seconds=time.perf_counter() - started,
+    )
+
+
+async def _results(target: Target, suite: Suite, vectors: Sequence[Vector]) -> AsyncIterator[Result]:
+    needed = {vector.setting: suite.settings[vector.setting] for vector in vectors}
+    reasons = {name: reason for name, setting in needed.items() if (reason := target.cannot(setting))}
+    for vector in vectors:
+        if vector.setting in reasons:
+            yield Result(vector, Outcome.CANNOT, (reasons[vector.setting],))
+    can = {name: setting for name, setting in needed.items() if name not in reasons}
+    async with _site({vector.id: vector for vector in vectors}) as (site, upstream):
+        for batch in target.batches(can):
+            for result in await _run_batch(target, batch, [v for v in vectors if v.setting in batch], site, upstream):
+                yield result
+
+
+@asynccontextmanager
+async def _site(vectors: Mapping[str, Vector]) -> AsyncIterator[tuple[Site, Upstream]]:
+    upstream = Upstream(vectors)
+    with refusing() as nobody, tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+        async with upstream.listening():
+            yield Site(upstream.address, nobody, Path(folder)), upstream
+
+
+async def _run_batch(
+    target: Target, batch: Settings, vectors: Iterable[Vector], site: Site, upstream: Upstream
+) -> list[Result]:
+    """All vectors of a batch; one that is refused holds what may be refused."""
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def one(vector: Vector, place: Place, setting: Setting) -> Result:
+        async with limit:
+            return await _run_vector(vector, setting, place, upstream)
+
+    try:
+        async with target.serving(batch, site) as places:
+            running = [one(vector, places[vector.setting], batch[vector.setting]) for vector in vectors]
+            return await asyncio.gather(*running)
+    except Refused as refused:
+        return [_refused(vector, batch[vector.setting], str(refused)) for vector in vectors]
+
+
+def _refused(vector: Vector, setting: Setting, reason: str) -> Result:
+    outcome = Outcome.HELD if setting.refusable else Outcome.CANNOT
+    return Result(vector, outcome, (f"it does not start with this: {reason}",))
+
+
+async def _run_vector(vector: Vector, setting: Setting, place: Place, upstream: Upstream) -> Result:
+    values = {
+        "host": place.authority,
+        "root": place.prefix,
+        "path": f"{place.prefix}{setting.path}/{vector.id}",
+        "upstream": "{}:{}".format(*upstream.address),
+        "id": vector.id,
+        **vector.values,
+    }
+    found: list[str] = []
+    try:
+        reader, writer = await asyncio.open_connection(place.host, place.port, limit=LIMIT)
+    except OSError as error:
+        return Result(vector, Outcome.FAILED, (f"no connection: {error}",))
+    try:
+        for number, exchange in enumerate(vector.exchanges, 1):
+            before = len(upstream.received(vector.id))
+            seen = await _ask(exchange, values, reader, writer)
+            arrived = upstream.received(vector.id)[before:]
+            seen = Seen(seen.asked, place.authority, seen.answer, seen.problem, arrived, seen.more)
+            where = f"request {number}: " if len(vector.exchanges) > 1 else ""
+            credentials = setting.policy.allow_credentials
+            found += [where + text for text in differences(exchange.expect, seen, values, credentials=credentials)]
+            if seen.answer is None:
+                break
+    finally:
+        writer.transport.abort()
+    return Result(vector, Outcome.FAILED if found else Outcome.HELD, tuple(found))
+
+
+async def _ask(
+    exchange: Exchange, values: Mapping[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> Seen:
+    """Send, and read what comes back."""
+    sent = request_bytes(exchange.request, values)
+    question = asked(sent)
+    answer: Response | None = None
+    problem, more = "", 0
+    try:
+        async with asyncio.timeout(PATIENCE):
+            writer.write(sent)
+            await _drained(writer)
+            answer = await _answer(reader, question.method)
+            if exchange.expect.answers is not None:
+                more = await _uninvited(reader)
+    except NotHttp as malformed:
+        problem = f"the answer is no HTTP: {malformed}"
+    except TimeoutError:
+        problem = f"no answer within {PATIENCE:g} seconds"
+    return Seen(question, "", answer, problem, more=more)
+
+
+async def _drained(writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):  # it may have answered before it hung up
+        await writer.drain()
+
+
+async def _answer(reader: asyncio.StreamReader, method: str) -> Response | None:
+    try:
+        return await read_response(reader, method)
+    except ConnectionError:
+        return None
+
+
+async def _uninvited(reader: asyncio.StreamReader) -> int:
+    """How many more answers come."""
+    count = 0
+    try:
+        async with asyncio.timeout(QUIET):
+            while await _answer(reader, "GET") is not None:
+                count += 1
+    except TimeoutError:
+        pass
+    return count
+
+
+def request_bytes(text: str, values: Mapping[str, str]) -> bytes:
+    """The bytes of a request: its line ends as CRLF, and then the names in braces filled in.
+
+    A text without an empty line is a head alone, which gets its end.
+    """
+    text = text if "\n\n" in text else f"{text}\n"
+    return filled(text.replace("\n", "\r\n"), values).encode("latin-1")

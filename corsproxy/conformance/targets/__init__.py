@@ -1,0 +1,21 @@
+"""Every server that can be put to the vectors; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+from corsproxy.conformance.target import Target
+
+# By the name on the command line: the module in this folder, and its class.
+TARGETS: Final = {
+    "corsproxy": ("corsproxy", "FastLane"),
+    "corsproxy-ordinary": ("corsproxy", "OrdinaryLane"),
+}
+
+
+def target_named(name: str) -> Target:
+    """The target of a name in ``TARGETS``."""
+    module, cls = TARGETS[name]
+    target: Target = getattr(importlib.import_module(f"corsproxy.conformance.targets.{module}"), cls)()
+    return target
