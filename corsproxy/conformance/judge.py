@@ -12,10 +12,13 @@ from corsproxy.conformance.wire import Received, Response
 from corsproxy.cors.fetch import Credentials
 
 _GRANTS = ("access-control-", "timing-allow-origin")
+_FRAMING = ("Content-Length", "Transfer-Encoding")
+# No cache keeps these unless it is told to (https://www.rfc-editor.org/rfc/rfc9110#section-15.1).
+_NOT_KEPT = frozenset(range(400, 501)) - {404, 405, 410, 414}
 _SHOWN = 160  # characters of a value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
     """What came of one exchange."""
 
@@ -34,8 +37,8 @@ def differences(expect: Expectation, seen: Seen, values: Mapping[str, str], *, c
         return
     yield from _of_status(expect, seen.answer)
     yield from _of_upstream(expect, seen.received, values)
-    if expect.answers is not None and seen.more + (seen.answer is not None) != expect.answers:
-        yield f"{seen.more + (seen.answer is not None)} answers came, not {expect.answers}"
+    if expect.answers is not None and (came := seen.more + (seen.answer is not None)) > expect.answers:
+        yield f"{came} answers came, expected {expect.answers}"
     if seen.answer is not None:
         yield from _of_answer(expect, seen.answer, values)
         yield from _of_browser(expect, seen, seen.answer, grants_credentials=credentials)
@@ -79,14 +82,37 @@ def _of_answer(expect: Expectation, answer: Response, values: Mapping[str, str])
         yield from _of_header(name, "true" if expect.allow_credentials else None, answer.all(name), values)
     if expect.bare:
         yield from (f"{name.decode()}: {_short(value)}" for name, value in answer.headers if _is_grant(name))
-    if expect.vary and "*" not in (vary := _members(answer.all("vary"))):
-        for member in expect.vary:
-            if member.lower() not in vary:
-                yield f"Vary does not name {member}"
+    yield from _of_caches(expect, answer)
     for name, header in expect.headers.items():
         yield from _of_header(name, header, answer.all(name), values)
-    if expect.body is not None and answer.body.decode("latin-1") != filled(expect.body, values):
-        yield f"the body is {_short(answer.body)!r}"
+    yield from (f"several {name} lines" for name in expect.at_most_one if len(answer.all(name)) > 1)
+    yield from _of_body(expect, answer, values)
+
+
+def _of_caches(expect: Expectation, answer: Response) -> Iterator[str]:
+    vary = _members(answer.all("vary"))
+    if "*" in vary or answer.status in _NOT_KEPT or answer.status in range(502, 600):
+        return
+    for member in expect.vary:
+        if member.lower() not in vary:
+            yield f"Vary does not name {member}"
+    if expect.for_caches and answer.all("access-control-allow-origin") != ["*"] and "origin" not in vary:
+        yield "it is neither the same for everybody nor does it vary on Origin"
+
+
+def _of_body(expect: Expectation, answer: Response, values: Mapping[str, str]) -> Iterator[str]:
+    if expect.framing and answer.status == 204:
+        yield from (f"a 204 with {name}" for name in _FRAMING if answer.all(name))
+    if expect.bare_interim:
+        lines = [name for interim in answer.interim for name, _ in interim.headers if _is_grant(name)]
+        yield from (f"an interim answer with {name.decode()}" for name in lines)
+    body = answer.body.decode("latin-1")
+    if expect.body is not None and body != filled(expect.body, values):
+        yield f"the body is {_short(body)!r}"
+    if expect.body_without and expect.body_without in body:
+        yield f"the body holds {expect.body_without}"
+    if expect.whole is not None and answer.status < 400 and answer.whole != expect.whole:
+        yield "the body is not whole" if expect.whole else "the body looks whole, and is not"
 
 
 def _is_grant(name: bytes) -> bool:

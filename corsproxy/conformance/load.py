@@ -23,6 +23,14 @@ from corsproxy.errors import CorsproxyError
 SETTINGS: Final = "settings.yaml"
 # Filled in where a vector is run.
 RUN_TIME_NAMES: Final = frozenset({"host", "path", "root", "upstream", "id"})
+# Too long to be written out.
+LONG: Final = {
+    "kilobyte": "a" * 1024,
+    "labels": "a." * 1024,
+    "commas": "," * 1024,
+    "names": ",".join(f"x-{number}" for number in range(512)),
+    "half_a_megabyte_of_commas": "," * 2**19,
+}
 
 _NAME = re.compile(r"\{([a-z_]+)\}")
 _OWN_KEYS = frozenset({"title", "source", "protects", "setting", "request", "upstream", "expect", "exchanges"})
@@ -90,7 +98,7 @@ def _entries(document: dict[str, Any], topic: str) -> Iterator[dict[str, Any]]:
     """Every vector of a document, as it is validated."""
     defaults = document.get("defaults", {})
     for entry in document["vectors"]:
-        family = {**defaults, **entry}
+        family = {**defaults, **entry, "values": {**defaults.get("values", {}), **entry.get("values", {})}}
         cases = family.pop("cases", None)
         if cases is None:
             yield _vector(family, topic)
@@ -98,15 +106,27 @@ def _entries(document: dict[str, Any], topic: str) -> Iterator[dict[str, Any]]:
         for name, case in cases.items():
             own = {key: value for key, value in case.items() if key in _OWN_KEYS}
             values = {key: value for key, value in case.items() if key not in _OWN_KEYS}
-            yield _vector({**family, **own, "id": f"{family['id']}-{name}", "values": values}, topic)
+            changed = {"id": f"{family['id']}-{name}", "values": {**family["values"], **values}}
+            yield _vector({**family, **own, **changed}, topic)
 
 
 def _vector(entry: dict[str, Any], topic: str) -> dict[str, Any]:
     """A vector of one exchange may say it without the list."""
     exchange = {key: entry.pop(key) for key in ("request", "upstream", "expect") if key in entry}
     raw = {"exchanges": [exchange], **entry, "topic": topic}
-    values = raw.get("values", {})
+    raw["exchanges"] = [{**exchange, **own} for own in raw["exchanges"]]
+    values = raw["values"] = {name: str(text) for name, text in raw["values"].items()}
+    raw["exchanges"] = [{**own, "expect": _filled_through(own["expect"], values)} for own in raw["exchanges"]]
     return {**raw, **{key: filled(raw[key], values) for key in ("title", "protects", "source") if key in raw}}
+
+
+def _filled_through(raw: Any, values: Mapping[str, str]) -> Any:
+    """The texts of a tree filled in, the keys too."""
+    if isinstance(raw, dict):
+        return {_filled_through(key, values): _filled_through(value, values) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [_filled_through(item, values) for item in raw]
+    return filled(raw, values) if isinstance(raw, str) else raw
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -126,7 +146,7 @@ def _inconsistencies(vectors: list[Vector], settings: Mapping[str, Setting]) -> 
         if vector.setting not in settings:
             yield f"{vector.id}: there is no setting {vector.setting!r}"
         text = "".join(exchange.model_dump_json() for exchange in vector.exchanges)
-        known = RUN_TIME_NAMES | vector.values.keys()
+        known = RUN_TIME_NAMES | LONG.keys() | vector.values.keys()
         for name in sorted(set(_NAME.findall(text)) - known):
             yield f"{vector.id}: nothing stands for {{{name}}}"
     for name in sorted(settings.keys() - {vector.setting for vector in vectors}):

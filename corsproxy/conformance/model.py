@@ -110,8 +110,18 @@ class Expectation(Section):
     headers: dict[str, Matcher | str | None] = Field(
         default_factory=dict, description="By name; a text: one line with that value; null: no line."
     )
+    at_most_one: Texts = Field(default_factory=list, description="Headers that have one line or none.")
+    for_caches: bool = Field(
+        default=False, description="If it may be kept: it is the constant `*`, or it varies on Origin."
+    )
+    framing: bool = Field(default=False, description="A 204 has neither Content-Length nor Transfer-Encoding.")
+    bare_interim: bool = Field(default=False, description="Interim answers have no line that grants anything.")
     body: str | None = Field(default=None, description="The whole body.")
-    answers: int | None = Field(default=None, description="How many answers there are before the connection is quiet.")
+    body_without: str = Field(default="", description="What does not stand in the body.")
+    whole: bool | None = Field(default=None, description="Whether the body looks whole, if the status is below 400.")
+    answers: int | None = Field(
+        default=None, description="How many answers come before the connection is quiet, at most."
+    )
     upstream: Literal["reached", "untouched", "either"] = Field(
         default="either", description="reached: exactly one request arrived there; untouched: none."
     )
@@ -156,5 +166,6 @@ class Vector(Section):
     source: str = Field(min_length=1, description="Where this is said, or where it went wrong.")
     protects: str = Field(min_length=1, description="What happens where it does not hold.")
     setting: str
-    exchanges: list[Exchange] = Field(min_length=1, description="On one connection, one after the other.")
+    exchanges: list[Exchange] = Field(min_length=1, description="One after the other.")
+    one_connection: bool = Field(default=False, description="Whether all of them take the same connection.")
     values: dict[str, str] = Field(default_factory=dict, description="What stands for names in braces.")

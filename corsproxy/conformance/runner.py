@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from corsproxy.conformance.conclusion import asked
 from corsproxy.conformance.judge import Seen, differences
-from corsproxy.conformance.load import Suite, filled
+from corsproxy.conformance.load import LONG, Suite, filled
 from corsproxy.conformance.model import Exchange, Setting, Vector
 from corsproxy.conformance.report import Outcome, Report, Result
 from corsproxy.conformance.target import Place, Refused, Settings, Site, Target
@@ -86,33 +86,50 @@ def _refused(vector: Vector, setting: Setting, reason: str) -> Result:
 
 
 async def _run_vector(vector: Vector, setting: Setting, place: Place, upstream: Upstream) -> Result:
-    values = {
+    named = {
+        **LONG,
         "host": place.authority,
         "root": place.prefix,
         "path": f"{place.prefix}{setting.path}/{vector.id}",
         "upstream": "{}:{}".format(*upstream.address),
         "id": vector.id,
-        **vector.values,
     }
+    values = named | {name: filled(text, named) for name, text in vector.values.items()}
     found: list[str] = []
-    try:
-        reader, writer = await asyncio.open_connection(place.host, place.port, limit=LIMIT)
-    except OSError as error:
-        return Result(vector, Outcome.FAILED, (f"no connection: {error}",))
-    try:
+    async with _Connections(place, one=vector.one_connection) as connections:
         for number, exchange in enumerate(vector.exchanges, 1):
             before = len(upstream.received(vector.id))
-            seen = await _ask(exchange, values, reader, writer)
-            arrived = upstream.received(vector.id)[before:]
-            seen = Seen(seen.asked, place.authority, seen.answer, seen.problem, arrived, seen.more)
+            try:
+                seen = await _ask(exchange, values, *await connections.next())
+            except OSError as error:
+                return Result(vector, Outcome.FAILED, (f"no connection: {error}",))
+            seen.received = upstream.received(vector.id)[before:]
             where = f"request {number}: " if len(vector.exchanges) > 1 else ""
             credentials = setting.policy.allow_credentials
             found += [where + text for text in differences(exchange.expect, seen, values, credentials=credentials)]
-            if seen.answer is None:
-                break
-    finally:
-        writer.transport.abort()
     return Result(vector, Outcome.FAILED if found else Outcome.HELD, tuple(found))
+
+
+class _Connections:
+    """The connections of a vector: a new one for each exchange, or the same for all."""
+
+    def __init__(self, place: Place, *, one: bool) -> None:
+        self._place = place
+        self._one = one
+        self._open: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for _, writer in self._open:
+            writer.transport.abort()
+
+    async def next(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection of the next exchange; raises OSError."""
+        if not (self._one and self._open):
+            self._open.append(await asyncio.open_connection(self._place.host, self._place.port, limit=LIMIT))
+        return self._open[-1]
 
 
 async def _ask(
@@ -134,7 +151,7 @@ async def _ask(
         problem = f"the answer is no HTTP: {malformed}"
     except TimeoutError:
         problem = f"no answer within {PATIENCE:g} seconds"
-    return Seen(question, "", answer, problem, more=more)
+    return Seen(question, values["host"], answer, problem, more=more)
 
 
 async def _drained(writer: asyncio.StreamWriter) -> None:

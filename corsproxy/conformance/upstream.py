@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
-from corsproxy.conformance.load import filled
+from corsproxy.conformance.load import LONG, filled
 from corsproxy.conformance.model import Behaviour, Vector
 from corsproxy.conformance.wire import LIMIT, NotHttp, Received, read_request
 
@@ -72,7 +72,7 @@ class Upstream:
             writer.transport.abort()
         if behaviour.how in {"close", "reset"}:
             return False
-        values = {"upstream": "{}:{}".format(*self.address), "id": vector.id, **vector.values}
+        values = {"upstream": "{}:{}".format(*self.address), "id": vector.id, **LONG, **vector.values}
         data = _answer_bytes(behaviour, request.method, values)
         writer.write(data[: len(data) - len(behaviour.body) // 2] if behaviour.how == "cut" else data)
         await writer.drain()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,14 +16,20 @@ from corsproxy.conformance.target import Broken
 
 _PATIENCE: Final = 20.0  # seconds to start, and then to end
 _PAUSE: Final = 0.01  # seconds between two looks at the port
+_PORTS: Final = (10_000, 30_000)  # below those of clients, on every usual system
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """A port that nobody listens on now, and that the kernel gives to no client.
+
+    One of those that it does give would now and then be the client's own: who asks again and again whether a port is
+    open then connects to itself.
+    """
+    while True:
+        port = random.randrange(*_PORTS)  # noqa: S311  # nothing is guarded by it
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 @asynccontextmanager
