@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "probe": "Find out what an API does about CORS by itself, and who is at risk.",
     "check": "Say what a configuration means and run its tests, or say everything that is wrong.",
     "import": "Read nginx's, Express's, Flask's or the Gateway API's CORS configuration as a rule table.",
+    "conformance": "Put a server to the vectors: how much of CORS it gets right.",
     "schema": "Print the JSON Schema of configuration files, for editors.",
     "healthcheck": "Ask a running proxy whether it is ready.",
 }
