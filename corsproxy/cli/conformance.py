@@ -63,14 +63,17 @@ def conformance(
         corsproxy conformance --vector origin-lookalike-suffix
         corsproxy conformance corsproxy nginx --html conformance.html
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
-    from corsproxy.conformance.choice import chosen  # noqa: PLC0415  # --help needs none of them
+    from corsproxy.conformance.choice import Unknown, chosen  # noqa: PLC0415  # --help needs none of them
     from corsproxy.conformance.load import bundled  # noqa: PLC0415
 
     if targets:
         _print_targets()
         return
     suite = bundled()
-    vectors = chosen(suite, topics, ids)
+    try:
+        vectors = chosen(suite, topics, ids)
+    except Unknown as unknown:
+        raise click.UsageError(str(unknown)) from None
     if listed:
         _print_vectors(suite, vectors, as_json=as_json)
         return

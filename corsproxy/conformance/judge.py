@@ -22,6 +22,7 @@ _SHOWN = 160  # characters of a value
 class Seen:
     """What came of one exchange."""
 
+    sent: bytes
     asked: Asked
     authority: str
     answer: Response | None  # None: the connection ended without one

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from corsproxy.conformance.judge import Seen
 from corsproxy.conformance.load import Topic
 from corsproxy.conformance.model import Vector
 
@@ -20,11 +21,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A vector, what became of it, and why: each difference, or what the target cannot do."""
+    """A vector, what became of it, and why: each difference, or what the target cannot do.
+
+    ``seen`` is what came of each exchange, as far as there were any.
+    """
 
     vector: Vector
     outcome: Outcome
     why: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
@@ -86,28 +86,41 @@ def _refused(vector: Vector, setting: Setting, reason: str) -> Result:
 
 
 async def _run_vector(vector: Vector, setting: Setting, place: Place, upstream: Upstream) -> Result:
+    values = values_for(vector, setting, place, upstream.address)
+    seen: list[Seen] = []
+    async with _Connections(place, one=vector.one_connection) as connections:
+        for exchange in vector.exchanges:
+            before = len(upstream.received(vector.id))
+            try:
+                seen.append(await _ask(exchange, values, *await connections.next()))
+            except OSError as error:
+                return Result(vector, Outcome.FAILED, (f"no connection: {error}",), tuple(seen))
+            seen[-1].received = upstream.received(vector.id)[before:]
+    why = tuple(differences_of(vector, seen, values, credentials=setting.policy.allow_credentials))
+    return Result(vector, Outcome.FAILED if why else Outcome.HELD, why, tuple(seen))
+
+
+def values_for(vector: Vector, setting: Setting, place: Place, upstream: tuple[str, int]) -> dict[str, str]:
+    """What stands for the names in braces of a vector where it is run."""
     named = {
         **LONG,
         "host": place.authority,
         "root": place.prefix,
         "path": f"{place.prefix}{setting.path}/{vector.id}",
-        "upstream": "{}:{}".format(*upstream.address),
+        "upstream": "{}:{}".format(*upstream),
         "id": vector.id,
     }
-    values = named | {name: filled(text, named) for name, text in vector.values.items()}
-    found: list[str] = []
-    async with _Connections(place, one=vector.one_connection) as connections:
-        for number, exchange in enumerate(vector.exchanges, 1):
-            before = len(upstream.received(vector.id))
-            try:
-                seen = await _ask(exchange, values, *await connections.next())
-            except OSError as error:
-                return Result(vector, Outcome.FAILED, (f"no connection: {error}",))
-            seen.received = upstream.received(vector.id)[before:]
-            where = f"request {number}: " if len(vector.exchanges) > 1 else ""
-            credentials = setting.policy.allow_credentials
-            found += [where + text for text in differences(exchange.expect, seen, values, credentials=credentials)]
-    return Result(vector, Outcome.FAILED if found else Outcome.HELD, tuple(found))
+    return named | {name: filled(text, named) for name, text in vector.values.items()}
+
+
+def differences_of(
+    vector: Vector, seen: Sequence[Seen], values: Mapping[str, str], *, credentials: bool
+) -> Iterator[str]:
+    """What is not as expected in all exchanges of a vector."""
+    for number, (exchange, found) in enumerate(zip(vector.exchanges, seen, strict=True), 1):
+        where = f"request {number}: " if len(seen) > 1 else ""
+        for text in differences(exchange.expect, found, values, credentials=credentials):
+            yield where + text
 
 
 class _Connections:
@@ -151,7 +164,7 @@ async def _ask(
         problem = f"the answer is no HTTP: {malformed}"
     except TimeoutError:
         problem = f"no answer within {PATIENCE:g} seconds"
-    return Seen(question, values["host"], answer, problem, more=more)
+    return Seen(sent, question, values["host"], answer, problem, more=more)
 
 
 async def _drained(writer: asyncio.StreamWriter) -> None:
