@@ -1,10 +1,11 @@
-"""``corsproxy conformance``: how much of CORS a server gets right, vector by vector, and what follows where it does not."""
+"""``corsproxy conformance``: how much of CORS a server gets right, and what follows where it does not."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,8 @@ def _write(reports: Sequence[Report], junit_file: Path | None, html_file: Path |
     if html_file is not None:
         from corsproxy.conformance.html import page  # noqa: PLC0415
 
-        html_file.write_text(page(reports), "utf-8")
+        today = datetime.now(tz=UTC).date().isoformat()
+        html_file.write_text(page(reports, today), "utf-8")
 
 
 def _print_targets() -> None:

@@ -120,7 +120,7 @@ def _vector(entry: dict[str, Any], topic: str) -> dict[str, Any]:
     return {**raw, **{key: filled(raw[key], values) for key in ("title", "protects", "source") if key in raw}}
 
 
-def _filled_through(raw: Any, values: Mapping[str, str]) -> Any:
+def _filled_through(raw: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401  # a tree of YAML
     """The texts of a tree filled in, the keys too."""
     if isinstance(raw, dict):
         return {_filled_through(key, values): _filled_through(value, values) for key, value in raw.items()}
