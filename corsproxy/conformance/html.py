@@ -69,7 +69,8 @@ def _matrix(reports: Sequence[Report]) -> str:
     rows = [_row(topic.title, [_of_topic(report, topic.name) for report in reports]) for topic in topics]
     rows.append(_row("all", [report.total() for report in reports]))
     body = "\n".join(rows)
-    return f'<div class="scroll"><table>\n<thead><tr><th></th>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    table = f"<table>\n<thead><tr><th></th>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
 
 
 def _of_topic(report: Report, topic: str) -> Score | None:
@@ -124,7 +125,7 @@ def _exchange(seen: Seen) -> str:
 
 
 def _wire(title: str, text: str) -> str:
-    text = text.replace("\r\n", "\n")
+    text = text.replace("\r\n", "\n").rstrip("\n")
     shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}\n... {len(text)} characters"
     return f"<div><h4>{title}</h4><pre>{_text(shown or 'nothing')}</pre></div>"
 

@@ -13,7 +13,6 @@ from pydantic import Field, field_validator
 
 from corsproxy.config.kinds import Texts
 from corsproxy.config.model import PolicyConfig, Section
-from corsproxy.cors.check import Blocked
 from corsproxy.cors.fetch import Credentials
 
 CLOSED = "closed"  # instead of a status: the connection ended without an answer
@@ -72,17 +71,18 @@ class Matcher(Section):
 class Conclusion(Section):
     """What a browser makes of the answer.
 
-    ``omit`` and ``include`` are the two modes of credentials: ``allowed``, ``blocked``, or the reasons that may block.
+    ``omit`` and ``include`` are the two modes of credentials.  Why something is blocked is left open: a server that
+    denies may leave the grant out or name somebody else.
     """
 
-    omit: Literal["allowed", "blocked"] | list[Blocked] | None = None
-    include: Literal["allowed", "blocked"] | list[Blocked] | None = None
+    omit: Literal["allowed", "blocked"] | None = None
+    include: Literal["allowed", "blocked"] | None = None
     reads: Texts = Field(default_factory=list, description="Response headers that the page can read.")
     hides: Texts = Field(default_factory=list, description="Response headers that the page cannot read.")
     timing: bool | None = Field(default=None, description="Whether the page sees detailed timings.")
     max_age: int | None = Field(default=None, description="Seconds for which a preflight may be kept, at most.")
 
-    def verdict(self, credentials: Credentials) -> str | list[Blocked] | None:
+    def verdict(self, credentials: Credentials) -> str | None:
         """What is expected in this mode; None: nothing."""
         return self.include if credentials is Credentials.INCLUDE else self.omit
 

@@ -134,7 +134,7 @@ class _Connections:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         for _, writer in self._open:
             writer.transport.abort()
 

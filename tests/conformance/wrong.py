@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from corsproxy.conformance.judge import Seen
 from corsproxy.conformance.wire import Lines, Received, Response
@@ -14,7 +14,7 @@ Wrong = Callable[[Seen], Seen]
 ACAO, ACAC = b"Access-Control-Allow-Origin", b"Access-Control-Allow-Credentials"
 
 
-def answered(seen: Seen, **changes: object) -> Seen:
+def answered(seen: Seen, **changes: Any) -> Seen:
     """The same with another answer; where there was none, one is made up."""
     return replace(seen, answer=replace(seen.answer or Response(200, ()), **changes))
 
@@ -60,7 +60,9 @@ def star(seen: Seen) -> Seen:
 
 
 def doubled(seen: Seen) -> Seen:
-    return answered(seen, headers=(*headers_of(seen), *(line for line in headers_of(seen) if line[0].startswith(b"Acc"))))
+    return answered(
+        seen, headers=(*headers_of(seen), *(line for line in headers_of(seen) if line[0].startswith(b"Acc")))
+    )
 
 
 def says_false(seen: Seen) -> Seen:
