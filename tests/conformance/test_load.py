@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from corsproxy.conformance.load import InvalidVectors, read
 from corsproxy.config.model import PolicyConfig
+from corsproxy.conformance.load import InvalidVectors, read
 
 SETTINGS = "one:\n  policy: {allow_origins: [https://a.example]}\n"
 
