@@ -50,7 +50,7 @@ class Policies:
 
     def _compile(self, name: str, path: Path, written: PolicyConfig) -> Policy | None:
         try:
-            return compile_policy(_spec(name, written), self.findings.where_key(path))
+            return compile_policy(spec_of(name, written), self.findings.where_key(path))
         except InvalidPolicy as invalid:
             for field, index, message, correction in invalid.problems:
                 place = (*path, field) if index is None else (*path, field, index)
@@ -61,7 +61,7 @@ class Policies:
             return None
 
 
-def _spec(name: str, written: PolicyConfig) -> PolicySpec:
+def spec_of(name: str, written: PolicyConfig) -> PolicySpec:
     """The same keys in the engine's type, whose lists cannot change."""
     keys: dict[str, Any] = written.model_dump()
     lists = {key: tuple(value) for key, value in keys.items() if isinstance(value, list)}

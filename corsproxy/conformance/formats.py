@@ -28,7 +28,7 @@ def plain(report: Report) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, int]:
-    return {"held": score.held, "failed": score.failed, "cannot": score.cannot}
+    return {"held": score.held, "failed": score.failed, "lets_in": score.lets_in, "cannot": score.cannot}
 
 
 def _result(result: Result) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def _result(result: Result) -> dict[str, Any]:
         "title": vector.title,
         "outcome": result.outcome.value,
         "why": list(result.why),
+        "lets_in": result.lets_in,
         "protects": vector.protects,
         "source": vector.source,
     }

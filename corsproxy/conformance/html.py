@@ -34,7 +34,8 @@ _PAGE: Final = """<!doctype html>
 <h1>CORS conformance</h1>
 <p class="lead">{count} vectors: raw requests, and what has to come of them on the wire and in a browser, from the Fetch
 standard, HTTP and the bugs that servers have had. Each target is configured as well as it can be for each policy; what
-it cannot express is counted apart.</p>
+it cannot express is counted apart. Where somebody gets what the policy denies, the failure is one that lets in; the
+others break what should work, or leave it to chance.</p>
 {matrix}
 {targets}
 <footer>Measured {date} by corsproxy {version}. A vector that fails says what may happen, not that it has.</footer>
@@ -85,6 +86,7 @@ def _cell(score: Score | None) -> str:
     if score is None:
         return "<td></td>"
     cannot = f"<small>{score.cannot} cannot</small>" if score.cannot else ""
+    cannot = f'<small class="harm">{score.lets_in} let in</small>{cannot}' if score.lets_in else cannot
     if not score.asked:
         return f"<td>{cannot}</td>"
     return f'<td class="{"failed" if score.failed else "held"}">{score.held}/{score.asked}{cannot}</td>'
@@ -109,9 +111,10 @@ def _target(report: Report) -> str:
 
 def _failure(result: Result) -> str:
     vector = result.vector
+    mark = " <strong>lets in</strong>" if result.lets_in else ""
     found = "".join(f"<li>{_text(why)}</li>" for why in result.why)
     return (
-        f"<details><summary><code>{_text(vector.id)}</code>{_text(vector.title)}</summary><div>"
+        f"<details><summary><code>{_text(vector.id)}</code>{_text(vector.title)}{mark}</summary><div>"
         f'<p class="harm">{_text(vector.protects)}</p><ul class="found">{found}</ul>'
         f"{''.join(_exchange(seen) for seen in result.seen)}"
         f'<p class="source">Source: {_linked(vector.source)}</p></div></details>\n'

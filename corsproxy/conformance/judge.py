@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from corsproxy.conformance.braces import filled
 from corsproxy.conformance.conclusion import Asked, conclude, kept_for, readable, sees_timing
-from corsproxy.conformance.load import filled
 from corsproxy.conformance.model import CLOSED, Conclusion, Expectation, Forwarded, Matcher
 from corsproxy.conformance.wire import Received, Response
 from corsproxy.cors.fetch import Credentials
@@ -15,6 +15,7 @@ _GRANTS = ("access-control-", "timing-allow-origin")
 _FRAMING = ("Content-Length", "Transfer-Encoding")
 # No cache keeps these unless it is told to (https://www.rfc-editor.org/rfc/rfc9110#section-15.1).
 _NOT_KEPT = frozenset(range(400, 501)) - {404, 405, 410, 414}
+_MODES = (Credentials.OMIT, Credentials.INCLUDE)
 _SHOWN = 160  # characters of a value
 
 
@@ -43,6 +44,20 @@ def differences(expect: Expectation, seen: Seen, values: Mapping[str, str], *, c
     if seen.answer is not None:
         yield from _of_answer(expect, seen.answer, values)
         yield from _of_browser(expect, seen, seen.answer, grants_credentials=credentials)
+
+
+def lets_in(expect: Expectation, seen: Seen) -> bool:
+    """Whether somebody gets what the policy denies: the failures that are no mere inconvenience."""
+    if seen.answer is None:
+        return False
+    if seen.answer.status == 101 and 101 in expect.not_status:
+        return True
+    wanted = _conclusion(expect.browser, grants_credentials=False)
+    return wanted is not None and any(
+        wanted.verdict(credentials) == "blocked"
+        and conclude(seen.asked, seen.authority, credentials, seen.answer).allowed
+        for credentials in _MODES
+    )
 
 
 def _of_status(expect: Expectation, answer: Response | None) -> Iterator[str]:
@@ -151,7 +166,7 @@ def _of_browser(expect: Expectation, seen: Seen, answer: Response, *, grants_cre
     wanted = _conclusion(expect.browser, grants_credentials=grants_credentials)
     if wanted is None:
         return
-    for credentials in (Credentials.OMIT, Credentials.INCLUDE):
+    for credentials in _MODES:
         expected = wanted.verdict(credentials)
         if expected is None:
             continue

@@ -6,7 +6,6 @@ values for the names in braces, and whatever else the case says in place of what
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,22 +16,13 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
+from corsproxy.conformance.braces import LONG, NAME, filled
 from corsproxy.conformance.model import Setting, Vector
 from corsproxy.errors import CorsproxyError
 
 SETTINGS: Final = "settings.yaml"
 # Filled in where a vector is run.
 RUN_TIME_NAMES: Final = frozenset({"host", "path", "root", "upstream", "id"})
-# Too long to be written out.
-LONG: Final = {
-    "kilobyte": "a" * 1024,
-    "labels": "a." * 1024,
-    "commas": "," * 1024,
-    "names": ",".join(f"x-{number}" for number in range(512)),
-    "half_a_megabyte_of_commas": "," * 2**19,
-}
-
-_NAME = re.compile(r"\{([a-z_]+)\}")
 _OWN_KEYS = frozenset({"title", "source", "protects", "setting", "request", "upstream", "expect", "exchanges"})
 
 
@@ -129,11 +119,6 @@ def _filled_through(raw: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401
     return filled(raw, values) if isinstance(raw, str) else raw
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """The text with the names in braces replaced by their values; a name without one stays."""
-    return _NAME.sub(lambda match: str(values.get(match[1], match[0])), text)
-
-
 def _told(where: str, invalid: ValidationError) -> list[str]:
     return [f"{where}: {'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors()]
 
@@ -147,7 +132,7 @@ def _inconsistencies(vectors: list[Vector], settings: Mapping[str, Setting]) -> 
             yield f"{vector.id}: there is no setting {vector.setting!r}"
         text = "".join(exchange.model_dump_json() for exchange in vector.exchanges)
         known = RUN_TIME_NAMES | LONG.keys() | vector.values.keys()
-        for name in sorted(set(_NAME.findall(text)) - known):
+        for name in sorted(set(NAME.findall(text)) - known):
             yield f"{vector.id}: nothing stands for {{{name}}}"
     for name in sorted(settings.keys() - {vector.setting for vector in vectors}):
         yield f"{SETTINGS}: no vector needs {name!r}"

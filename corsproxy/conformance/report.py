@@ -23,13 +23,15 @@ class Outcome(StrEnum):
 class Result:
     """A vector, what became of it, and why: each difference, or what the target cannot do.
 
-    ``seen`` is what came of each exchange, as far as there were any.
+    ``seen`` is what came of each exchange, as far as there were any; ``lets_in`` says of a failure that somebody gets
+    what the policy denies.
     """
 
     vector: Vector
     outcome: Outcome
     why: tuple[str, ...] = ()
     seen: tuple[Seen, ...] = ()
+    lets_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Score:
     held: int
     failed: int
     cannot: int
+    lets_in: int  # of those that failed
 
     @property
     def asked(self) -> int:
@@ -80,4 +83,6 @@ class Report:
 
 def _score(topic: Topic, results: Sequence[Result]) -> Score:
     count = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
-    return Score(topic, count[Outcome.HELD], count[Outcome.FAILED], count[Outcome.CANNOT])
+    return Score(
+        topic, count[Outcome.HELD], count[Outcome.FAILED], count[Outcome.CANNOT], sum(r.lets_in for r in results)
+    )

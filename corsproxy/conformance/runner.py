@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
+from corsproxy.conformance.braces import LONG, filled, request_bytes
 from corsproxy.conformance.conclusion import asked
-from corsproxy.conformance.judge import Seen, differences
-from corsproxy.conformance.load import LONG, Suite, filled
+from corsproxy.conformance.judge import Seen, differences, lets_in
+from corsproxy.conformance.load import Suite
 from corsproxy.conformance.model import Exchange, Setting, Vector
 from corsproxy.conformance.report import Outcome, Report, Result
 from corsproxy.conformance.target import Place, Refused, Settings, Site, Target
@@ -97,7 +98,10 @@ async def _run_vector(vector: Vector, setting: Setting, place: Place, upstream: 
                 return Result(vector, Outcome.FAILED, (f"no connection: {error}",), tuple(seen))
             seen[-1].received = upstream.received(vector.id)[before:]
     why = tuple(differences_of(vector, seen, values, credentials=setting.policy.allow_credentials))
-    return Result(vector, Outcome.FAILED if why else Outcome.HELD, why, tuple(seen))
+    if not why:
+        return Result(vector, Outcome.HELD, (), tuple(seen))
+    opens = any(lets_in(exchange.expect, found) for exchange, found in zip(vector.exchanges, seen, strict=True))
+    return Result(vector, Outcome.FAILED, why, tuple(seen), opens)
 
 
 def values_for(vector: Vector, setting: Setting, place: Place, upstream: tuple[str, int]) -> dict[str, str]:
@@ -106,7 +110,7 @@ def values_for(vector: Vector, setting: Setting, place: Place, upstream: tuple[s
         **LONG,
         "host": place.authority,
         "root": place.prefix,
-        "path": f"{place.prefix}{setting.path}/{vector.id}",
+        "path": place.path or f"{place.prefix}{setting.path}/{vector.id}",
         "upstream": "{}:{}".format(*upstream),
         "id": vector.id,
     }
@@ -141,7 +145,8 @@ class _Connections:
     async def next(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The connection of the next exchange; raises OSError."""
         if not (self._one and self._open):
-            self._open.append(await asyncio.open_connection(self._place.host, self._place.port, limit=LIMIT))
+            place = self._place
+            self._open.append(await asyncio.open_connection(place.host, place.port, ssl=place.tls, limit=LIMIT))
         return self._open[-1]
 
 
@@ -189,12 +194,3 @@ async def _uninvited(reader: asyncio.StreamReader) -> int:
     except TimeoutError:
         pass
     return count
-
-
-def request_bytes(text: str, values: Mapping[str, str]) -> bytes:
-    """The bytes of a request: its line ends as CRLF, and then the names in braces filled in.
-
-    A text without an empty line is a head alone, which gets its end.
-    """
-    text = text if "\n\n" in text else f"{text}\n"
-    return filled(text.replace("\n", "\r\n"), values).encode("latin-1")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from ssl import SSLContext
 from typing import ClassVar
 
 from corsproxy.conformance.model import Setting
@@ -33,13 +34,16 @@ class Broken(CorsproxyError):
 class Place:
     """Where a setting is served.
 
-    ``authority`` is what clients write into Host, and ``prefix`` what stands before each path.
+    ``authority`` is what clients write into Host, and ``prefix`` what stands before each path; with ``path`` all
+    vectors go to that one, as it stands.
     """
 
     host: str
     port: int
     authority: str
     prefix: str = ""
+    path: str = ""
+    tls: SSLContext | None = None
 
 
 @dataclass(frozen=True, slots=True)

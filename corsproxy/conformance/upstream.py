@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
-from corsproxy.conformance.load import LONG, filled
+from corsproxy.conformance.braces import LONG, filled
 from corsproxy.conformance.model import Behaviour, Vector
 from corsproxy.conformance.wire import LIMIT, NotHttp, Received, read_request
 

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from corsproxy.conformance.braces import request_bytes
 from corsproxy.conformance.choice import Unknown, chosen
 from corsproxy.conformance.report import Outcome
-from corsproxy.conformance.runner import request_bytes, run
+from corsproxy.conformance.runner import run
 from corsproxy.conformance.target import Broken, Place, Settings, Site
 from corsproxy.conformance.targets import TARGETS, target_named
 from corsproxy.conformance.targets.process import free_port, process
