@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCKS = ("build", "runtime", "test")
 PROGRAMS = (
-    ".ci/run", "scripts/audit", "scripts/demo", "scripts/fuzz", "scripts/lock", "scripts/sbom", "scripts/soak",
-    "scripts/test", "scripts/test-image",
+    ".ci/run", "scripts/audit", "scripts/conformance", "scripts/demo", "scripts/fuzz", "scripts/lock", "scripts/sbom",
+    "scripts/soak", "scripts/test", "scripts/test-image",
 )  # fmt: skip
 
 # Written so that this file does not match itself.
@@ -94,6 +94,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 def test_the_wheel_holds_the_pages(wheel, folder):
     suffixes = {Path(name).suffix for name in zipfile.ZipFile(wheel).namelist() if name.startswith(folder)}
     assert {".html", ".css", ".js"} <= suffixes
+
+
+def test_the_wheel_holds_the_vectors(wheel):
+    vectors = [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("corsproxy/conformance/vectors/")]
+    assert len(vectors) > 10
+    assert "corsproxy/conformance/page/style.css" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_the_installed_command_tells_its_version(installed):
