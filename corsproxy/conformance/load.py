@@ -107,7 +107,9 @@ def _vector(entry: dict[str, Any], topic: str) -> dict[str, Any]:
     raw["exchanges"] = [{**exchange, **own} for own in raw["exchanges"]]
     values = raw["values"] = {name: str(text) for name, text in raw["values"].items()}
     raw["exchanges"] = [{**own, "expect": _filled_through(own["expect"], values)} for own in raw["exchanges"]]
-    return {**raw, **{key: filled(raw[key], values) for key in ("title", "protects", "source") if key in raw}}
+    said = {**values, "id": raw["id"]}
+    words = {key: filled(filled(raw[key], said), said) for key in ("title", "protects", "source") if key in raw}
+    return {**raw, **words}
 
 
 def _filled_through(raw: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401  # a tree of YAML
