@@ -86,7 +86,7 @@ def _cell(score: Score | None) -> str:
     if score is None:
         return "<td></td>"
     cannot = f"<small>{score.cannot} cannot</small>" if score.cannot else ""
-    cannot = f'<small class="harm">{score.lets_in} let in</small>{cannot}' if score.lets_in else cannot
+    cannot = f'<small class="lets-in">{score.lets_in} let in</small>{cannot}' if score.lets_in else cannot
     if not score.asked:
         return f"<td>{cannot}</td>"
     return f'<td class="{"failed" if score.failed else "held"}">{score.held}/{score.asked}{cannot}</td>'
