@@ -108,7 +108,9 @@ def _vector(entry: dict[str, Any], topic: str) -> dict[str, Any]:
     values = raw["values"] = {name: str(text) for name, text in raw["values"].items()}
     raw["exchanges"] = [{**own, "expect": _filled_through(own["expect"], values)} for own in raw["exchanges"]]
     said = {**values, "id": raw["id"]}
-    words = {key: filled(filled(raw[key], said), said) for key in ("title", "protects", "source") if key in raw}
+    words: dict[str, str] = {
+        key: filled(filled(raw[key], said), said) for key in ("title", "protects", "source") if key in raw
+    }
     return {**raw, **words}
 
 

@@ -93,7 +93,11 @@ async def _run_vector(vector: Vector, setting: Setting, place: Place, upstream: 
         for exchange in vector.exchanges:
             before = len(upstream.received(vector.id))
             try:
-                seen.append(await _ask(exchange, values, *await connections.next()))
+                found = await _ask(exchange, values, *await connections.next())
+                if connections.reused and found.answer is None and not found.problem:
+                    # A server may end a connection between two requests; then clients ask again on another one.
+                    found = await _ask(exchange, values, *await connections.renew())
+                seen.append(found)
             except OSError as error:
                 return Result(vector, Outcome.FAILED, (f"no connection: {error}",), tuple(seen))
             seen[-1].received = upstream.received(vector.id)[before:]
@@ -134,6 +138,7 @@ class _Connections:
         self._place = place
         self._one = one
         self._open: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self.reused = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,9 +149,13 @@ class _Connections:
 
     async def next(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The connection of the next exchange; raises OSError."""
-        if not (self._one and self._open):
-            place = self._place
-            self._open.append(await asyncio.open_connection(place.host, place.port, ssl=place.tls, limit=LIMIT))
+        self.reused = self._one and bool(self._open)
+        return self._open[-1] if self.reused else await self.renew()
+
+    async def renew(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new connection; raises OSError."""
+        place = self._place
+        self._open.append(await asyncio.open_connection(place.host, place.port, ssl=place.tls, limit=LIMIT))
         return self._open[-1]
 
 
