@@ -23,6 +23,7 @@ from corsproxy.errors import CorsproxyError
 SETTINGS: Final = "settings.yaml"
 # Filled in where a vector is run.
 RUN_TIME_NAMES: Final = frozenset({"host", "path", "root", "upstream", "id"})
+_WORDS = ("title", "protects", "source")
 _OWN_KEYS = frozenset({"title", "source", "protects", "setting", "request", "upstream", "expect", "exchanges"})
 
 
@@ -108,10 +109,8 @@ def _vector(entry: dict[str, Any], topic: str) -> dict[str, Any]:
     values = raw["values"] = {name: str(text) for name, text in raw["values"].items()}
     raw["exchanges"] = [{**own, "expect": _filled_through(own["expect"], values)} for own in raw["exchanges"]]
     said = {**values, "id": raw["id"]}
-    words: dict[str, str] = {
-        key: filled(filled(raw[key], said), said) for key in ("title", "protects", "source") if key in raw
-    }
-    return {**raw, **words}
+    words = {key: filled(filled(raw[key], said), said) for key in _WORDS if key in raw}
+    return raw | words
 
 
 def _filled_through(raw: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401  # a tree of YAML

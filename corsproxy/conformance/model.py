@@ -12,7 +12,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from corsproxy.config.kinds import Texts
-from corsproxy.config.model import PolicyConfig, Section
+from corsproxy.config.model import PolicyConfig
+from corsproxy.config.section import Section
 from corsproxy.cors.fetch import Credentials
 
 CLOSED = "closed"  # instead of a status: the connection ended without an answer
