@@ -80,6 +80,7 @@ NO = {
         "check good.yaml --junit no/where.xml",
     ],
     "probe": ["probe http://127.0.0.1:LOST"],
+    "conformance": ["conformance --url http://127.0.0.1:LOST --allow-origin https://a.example --vector origin-listed"],
     "import": ["import --from nginx good.yaml", "import --from gateway-api none.yaml"],
     "schema": [],
     "healthcheck": [
