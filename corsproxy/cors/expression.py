@@ -1,20 +1,15 @@
-r"""A small reader of regular expressions, which derives from the text of one the origins that it is meant for.
+r"""A small reader of regular expressions: from the text of one to its tree, which everything else is read off.
 
 It understands what expressions for origins are made of: literals and escaped punctuation, ``.``, classes, ``\d``,
 ``\w`` and ``\s``, groups with or without a name, alternation, ``? * + {n} {n,} {n,m}``, lazy or not, and anchors.
 Anything else (flags, ``\b``, ``\x41``, ``[[:alpha:]]``, ``\pL``) is refused with its position: what cannot be read
 cannot be checked.
 
-Rules: what is spelled out by literals, by alternation, by ``?`` or by a class that enumerates (``[12]``) is taken as
-meant, each branch giving a sample of its own.  What ranges over characters or counts is *free*: the sample holds some
-filling of it and says so.  A lone ``.`` is read as the dot that was meant, and its place is noted.
-
 The text must have been accepted by RE2 before: brackets balance and counts are in order.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 import string
 from collections.abc import Iterable
@@ -22,7 +17,6 @@ from typing import NamedTuple
 
 from corsproxy.errors import InvalidOrigin
 
-MAX_SAMPLES = 1000
 MAX_DEPTH = 50  # of nested groups
 
 _QUANTIFIER = re.compile(r"(?:([*+?])|\{(\d+)(,?)(\d*)\})\??")
@@ -38,34 +32,66 @@ _CLASSES = {
     "W": _ASCII - _WORD,
     "S": _ASCII - _SPACE,
 }
-# What a free place is filled with: the first of these that it takes, so that a sample is an origin if it can be one.
-_FILLINGS = "a1" + string.ascii_lowercase + string.digits + "-_.:/[]+"
+_ANY_CHARACTER = frozenset(_ASCII - {"\n"})
 
 
-class Piece(NamedTuple):
-    """A part of a sample; ``free`` when the expression also takes something else in its place."""
+class Characters(NamedTuple):
+    """One character of several; ``listed``: each of them is spelled out, as in ``a`` and ``[12]``."""
 
-    text: str
-    free: bool
-
-
-Sample = tuple[Piece, ...]
+    members: frozenset[str]
+    listed: bool
 
 
-class Reading(NamedTuple):
-    """What an expression says: a sample of each branch, and the places of its unescaped dots."""
+class Dot(NamedTuple):
+    """``.``; ``lone``: no count follows, so that it may well stand for itself."""
 
-    samples: list[Sample]
+    lone: bool
+    members: frozenset[str] = _ANY_CHARACTER
+
+
+class Anchor(NamedTuple):
+    """The beginning of the text, or its end."""
+
+    end: bool
+
+
+class Sequence(NamedTuple):
+    """One after the other."""
+
+    parts: tuple[Node, ...]
+
+
+class Choice(NamedTuple):
+    """One of several."""
+
+    branches: tuple[Node, ...]
+
+
+class Repeat(NamedTuple):
+    """Again and again; ``high`` None: without end."""
+
+    part: Node
+    low: int
+    high: int | None
+
+
+Node = Characters | Dot | Anchor | Sequence | Choice | Repeat
+
+
+class Expression(NamedTuple):
+    """An expression, read, and the places of its unescaped dots."""
+
+    tree: Node
     dots: list[int]
 
 
-def read_expression(text: str) -> Reading:
-    """The samples of an expression.
+def read_expression(text: str) -> Expression:
+    """The tree of an expression.
 
-    Raises ``InvalidOrigin`` when it uses what this reader does not know, or branches too much.
+    Raises ``InvalidOrigin`` when it uses what this reader does not know.
     """
     reader = _Reader(text)
-    return Reading(reader.alternation(), reader.dots)
+    return Expression(reader.alternation(), reader.dots)
 
 
 def escape_dots(text: str, dots: Iterable[int]) -> str:
@@ -74,8 +100,13 @@ def escape_dots(text: str, dots: Iterable[int]) -> str:
     return "".join(f"\\{char}" if place in places else char for place, char in enumerate(text))
 
 
+def literal(char: str) -> Characters:
+    """A character that stands for itself."""
+    return Characters(frozenset(char), listed=True)
+
+
 class _Reader:
-    """A recursive descent over the text; each method returns the samples of what it has read."""
+    """A recursive descent over the text; each method returns the tree of what it has read."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -83,26 +114,26 @@ class _Reader:
         self.depth = 0
         self.dots: list[int] = []
 
-    def alternation(self) -> list[Sample]:
-        samples = self._sequence()
+    def alternation(self) -> Node:
+        branches = [self._sequence()]
         while self._take("|"):
-            samples = _bounded([*samples, *self._sequence()])
-        return samples
+            branches.append(self._sequence())
+        return branches[0] if len(branches) == 1 else Choice(tuple(branches))
 
-    def _sequence(self) -> list[Sample]:
-        samples: list[Sample] = [()]
+    def _sequence(self) -> Node:
+        parts: list[Node] = []
         while self.at < len(self.text) and self.text[self.at] not in "|)":
-            samples = _joined(samples, self._repeated())
-        return samples
+            parts.append(self._repeated())
+        return Sequence(tuple(parts))
 
-    def _repeated(self) -> list[Sample]:
-        samples = self._atom()
+    def _repeated(self) -> Node:
+        part = self._atom()
         while quantifier := _QUANTIFIER.match(self.text, self.at):
             self.at = quantifier.end()
-            samples = _repeat(samples, *_counts(quantifier))
-        return samples
+            part = Repeat(part, *_counts(quantifier))
+        return part
 
-    def _atom(self) -> list[Sample]:
+    def _atom(self) -> Node:
         place = self.at
         char = self._next()
         if char == "(":
@@ -114,26 +145,26 @@ class _Reader:
         if char == ".":
             return self._dot(place)
         if char in "^$":
-            return [()]  # the match is always full
-        return [(Piece(char, free=False),)]
+            return Anchor(end=char == "$")
+        return literal(char)
 
-    def _dot(self, place: int) -> list[Sample]:
+    def _dot(self, place: int) -> Node:
         if _QUANTIFIER.match(self.text, self.at):
-            return [(Piece(_FILLINGS[0], free=True),)]
+            return Dot(lone=False)
         self.dots.append(place)
-        return [(Piece(".", free=False),)]
+        return Dot(lone=True)
 
-    def _escape(self, place: int) -> list[Sample]:
+    def _escape(self, place: int) -> Node:
         char = self._next()
         if char in _CLASSES:
-            return [_free(_CLASSES[char])]
+            return Characters(frozenset(_CLASSES[char]), listed=False)
         if char in "Az":
-            return [()]
+            return Anchor(end=char == "z")
         if char.isalnum():
             raise self._unknown(place)
-        return [(Piece(char, free=False),)]
+        return literal(char)
 
-    def _group(self, place: int) -> list[Sample]:
+    def _group(self, place: int) -> Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise InvalidOrigin(f"groups are nested more than {MAX_DEPTH} deep; list the origins in allow_origins")
@@ -141,24 +172,22 @@ class _Reader:
             self.at = named.end()
         elif self.text.startswith("?", self.at):
             raise self._unknown(place)
-        samples = self.alternation()
+        tree = self.alternation()
         self.at += 1  # the closing parenthesis, which RE2 has seen
         self.depth -= 1
-        return samples
+        return tree
 
-    def _class(self, place: int) -> list[Sample]:
+    def _class(self, place: int) -> Node:
         negated = self._take("^")
         members: set[str] = set()
-        enumerates = not negated
+        listed = not negated
         first = self.at
         while self.at == first or self.text[self.at] != "]":
             item = self._class_item(place)
-            enumerates = enumerates and len(item) == 1
+            listed = listed and len(item) == 1
             members |= item
         self.at += 1
-        if enumerates:
-            return [(Piece(member, free=False),) for member in sorted(members)]
-        return [_free(_ASCII - members if negated else members)]
+        return Characters(frozenset(_ASCII - members if negated else members), listed)
 
     def _class_item(self, place: int) -> set[str]:
         """The characters of one item of a class: itself, a range, or a class in short."""
@@ -199,27 +228,6 @@ class _Reader:
         )
 
 
-def _free(members: set[str]) -> Sample:
-    filling = next((char for char in _FILLINGS if char in members), min(members, default="?"))
-    return (Piece(filling, free=True),)
-
-
-def _joined(left: list[Sample], right: list[Sample]) -> list[Sample]:
-    if len(left) * len(right) > MAX_SAMPLES:
-        raise _too_many()
-    return [first + second for first, second in itertools.product(left, right)]
-
-
-def _bounded(samples: list[Sample]) -> list[Sample]:
-    if len(samples) > MAX_SAMPLES:
-        raise _too_many()
-    return samples
-
-
-def _too_many() -> InvalidOrigin:
-    return InvalidOrigin(f"it branches into more than {MAX_SAMPLES} origins; list them in allow_origins")
-
-
 def _counts(quantifier: re.Match[str]) -> tuple[int, int | None]:
     sign, low, comma, high = quantifier.groups()
     if sign:
@@ -227,15 +235,3 @@ def _counts(quantifier: re.Match[str]) -> tuple[int, int | None]:
     if high:
         return int(low), int(high)
     return int(low), None if comma else int(low)
-
-
-def _repeat(samples: list[Sample], low: int, high: int | None) -> list[Sample]:
-    if (low, high) == (0, 1):
-        return [(), *samples]
-    if low == high:
-        repeated: list[Sample] = [()]
-        for _ in range(low):
-            repeated = _joined(repeated, samples)
-        return repeated
-    absent: list[Sample] = [] if low else [()]
-    return absent + [(Piece("".join(piece.text for piece in sample) * max(low, 1), free=True),) for sample in samples]

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from corsproxy.cors.expression import Sample
 from corsproxy.cors.origin import Origin, read_origin
 from corsproxy.cors.pattern import ANY, NULL, Pattern
+from corsproxy.cors.samples import Sample, spelled
 from corsproxy.errors import PolicyProblem
 
 Accepts = Callable[[bytes], bool]
@@ -125,11 +125,6 @@ def _sample_tricks(sample: Sample) -> Iterator[Trick]:
     origin = read_origin(text)
     if origin is not None:
         yield from tricks(origin)
-
-
-def spelled(sample: Sample) -> str:
-    """The sample as a text."""
-    return "".join(piece.text for piece in sample)
 
 
 def filled(sample: Sample, filling: str) -> str:

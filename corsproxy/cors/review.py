@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 
 from corsproxy.cors.correction import diagnose
-from corsproxy.cors.expression import Reading, escape_dots, read_expression
-from corsproxy.cors.hostile import hostile_to_regex, spelled
+from corsproxy.cors.expression import escape_dots
+from corsproxy.cors.hostile import hostile_to_regex
 from corsproxy.cors.origin import read_origin
 from corsproxy.cors.origin_list import INSECURE, is_insecure
 from corsproxy.cors.regex import OriginRegex, compile_regex
+from corsproxy.cors.samples import Reading, read_samples, spelled
 from corsproxy.cors.spec import PolicySpec
 from corsproxy.cors.suffixes import owner_part, suffix_part
 from corsproxy.errors import InvalidOrigin, PolicyProblem
@@ -29,7 +30,7 @@ def review_regex(spec: PolicySpec) -> tuple[OriginRegex | None, list[PolicyProbl
         return None, [_problem(reason, spec.allow_origin_regex[1:-1])]
     try:
         regex = compile_regex(spec.allow_origin_regex)
-        reading = read_expression(spec.allow_origin_regex)
+        reading = read_samples(spec.allow_origin_regex)
     except InvalidOrigin as error:
         return None, [_problem(str(error), error.correction)]
     problems = list(_danger(regex, reading, spec)) or list(_doubts(reading))

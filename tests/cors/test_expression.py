@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from corsproxy.cors.expression import Piece, escape_dots, read_expression
+from corsproxy.cors.expression import escape_dots
+from corsproxy.cors.samples import Piece, read_samples
 from corsproxy.errors import InvalidOrigin
 
 re2 = pytest.importorskip("re2")
@@ -70,13 +71,13 @@ SAMPLES = [
 
 @pytest.mark.parametrize(("text", "samples"), SAMPLES)
 def test_samples(text, samples):
-    assert [shown(sample) for sample in read_expression(text).samples] == samples
+    assert [shown(sample) for sample in read_samples(text).samples] == samples
     assert re2.compile(text)
 
 
 def test_unescaped_dots_are_noted_and_can_be_escaped():
     text = r"https://.*.a\.b.com(.|x)"
-    reading = read_expression(text)
+    reading = read_samples(text)
     assert escape_dots(text, reading.dots) == r"https://.*\.a\.b\.com(\.|x)"
     assert shown(reading.samples[1]) == "https://.a.b.comx"
 
@@ -98,7 +99,7 @@ def test_unescaped_dots_are_noted_and_can_be_escaped():
 def test_what_cannot_be_read_is_refused_with_its_place(text, shown, place):
     assert re2.compile(text)
     with pytest.raises(InvalidOrigin) as caught:
-        read_expression(text)
+        read_samples(text)
     assert f"'{shown}" in str(caught.value)
     assert f"at character {place} " in str(caught.value)
 
@@ -109,13 +110,13 @@ def test_what_cannot_be_read_is_refused_with_its_place(text, shown, place):
 )
 def test_too_many_branches_are_refused(text):
     with pytest.raises(InvalidOrigin, match="list them in allow_origins"):
-        read_expression(text)
+        read_samples(text)
 
 
 def test_too_deep_groups_are_refused():
     with pytest.raises(InvalidOrigin, match="nested"):
-        read_expression("(" * 51 + ")" * 51)
-    assert read_expression("(" * 50 + "a" + ")" * 50).samples == [(Piece("a", free=False),)]
+        read_samples("(" * 51 + ")" * 51)
+    assert read_samples("(" * 50 + "a" + ")" * 50).samples == [(Piece("a", free=False),)]
 
 
 EXPRESSIONS = st.recursive(
@@ -155,7 +156,7 @@ EXPRESSIONS = st.recursive(
 def test_every_sample_is_a_match(text):
     """RE2 as the oracle of the reader."""
     try:
-        reading = read_expression(text)
+        reading = read_samples(text)
     except InvalidOrigin:
         assume(False)
     compiled = re2.compile(text)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corsproxy.cors.expression import read_expression
-from corsproxy.cors.hostile import filled, hostile_to_list, hostile_to_regex, spelled, tricks
+from corsproxy.cors.hostile import filled, hostile_to_list, hostile_to_regex, tricks
 from corsproxy.cors.origin import parse_origin
 from corsproxy.cors.pattern import compile_patterns, parse_pattern
+from corsproxy.cors.samples import read_samples, spelled
 from corsproxy.cors.serialized import split_origin
 from corsproxy.cors.suffixes import owner_part, suffix_part
 
@@ -143,7 +143,7 @@ def test_a_list_of_ten_thousand_is_tried_evenly(shape):
 def judged(expression, part=owner_part):
     accepts = re.compile(expression.encode()).fullmatch
     return hostile_to_regex(
-        read_expression(expression).samples, lambda text: bool(split_origin(text) and accepts(text)), part
+        read_samples(expression).samples, lambda text: bool(split_origin(text) and accepts(text)), part
     )
 
 
@@ -213,11 +213,11 @@ def test_with_the_flag_a_public_suffix_is_enough():
 
 
 def test_what_no_browser_sends_is_hostile_to_any_expression():
-    samples = read_expression(r"https://example\.com").samples
+    samples = read_samples(r"https://example\.com").samples
     assert hostile_to_regex(samples, lambda text: split_origin(text) is None, owner_part) is not None
 
 
 def test_samples_are_spelled_and_filled():
-    (sample,) = read_expression(r"https://[a-z]+[0-9]\.x\.[a-z]{2}").samples
+    (sample,) = read_samples(r"https://[a-z]+[0-9]\.x\.[a-z]{2}").samples
     assert spelled(sample) == "https://a1.x.aa"
     assert filled(sample, "evil") == "https://evil.x.evil"
