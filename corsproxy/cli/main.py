@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "check": "Say what a configuration means and run its tests, or say everything that is wrong.",
     "import": "Read nginx's, Express's, Flask's or the Gateway API's CORS configuration as a rule table.",
     "conformance": "Put a server to the vectors: how much of CORS it gets right.",
+    "diff": "Say what a change of the configuration newly allows pages, or denies them.",
     "schema": "Print the JSON Schema of configuration files, for editors.",
     "healthcheck": "Ask a running proxy whether it is ready.",
 }

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import string
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from corsproxy.cors.expression import Anchor, Characters, Choice, Dot, Node, Repeat, read_expression
 from corsproxy.cors.expression import Sequence as InOrder
 
 ALPHABET: Final = string.ascii_lowercase + string.digits + "-_.:/[]+"  # of serialized origins, in order of preference
 
-State = object  # whatever a machine says; None: no text that goes on from here is taken
+State = Any  # whatever a machine keeps; None: no text that goes on from here is taken
 
 
 class Machine(Protocol):
@@ -30,7 +30,7 @@ class Machine(Protocol):
     start: State
     characters: frozenset[frozenset[str]]  # those that it never tells apart stand in the same ones of these
 
-    def step(self, state: State, character: str) -> State | None:
+    def step(self, state: State, character: str) -> State:
         """The state behind one more character, None when nothing more can help."""
 
     def accepts(self, state: State) -> bool:
@@ -52,25 +52,31 @@ class Automaton:
         entry = self._build(tree, self._end)
         self.characters = frozenset(self._sets)
         self.start: State = self._closure([entry], at_start=True)
-        self._steps: dict[tuple[State, str], State | None] = {}
+        self._steps: dict[tuple[State, str], State] = {}
+        self._ends: dict[State, bool] = {}
 
-    def step(self, state: State, character: str) -> State | None:
+    def step(self, state: State, character: str) -> State:
         """The state behind one more character."""
         key = (state, character)
         if key not in self._steps:
-            assert isinstance(state, frozenset)
             read = (node for node in state if character in self._sets[node])
             self._steps[key] = self._closure([self._next[node][0] for node in read]) or None
         return self._steps[key]
 
     def accepts(self, state: State) -> bool:
         """Whether the text may end here."""
-        assert isinstance(state, frozenset)
         return self._end in self._closure(state, at_end=True)
+
+    def ends(self, state: State) -> bool:
+        """Whether the rest of the expression is ``.*``."""
+        if state not in self._ends:
+            stays = all(self.step(state, character) == state for character in ALPHABET)
+            self._ends[state] = stays and self.accepts(state)
+        return self._ends[state]
 
     def takes(self, text: str) -> bool:
         """Whether this text is in the set."""
-        state: State | None = self.start
+        state: State = self.start
         for character in text:
             state = self.step(state, character)
             if state is None:
@@ -112,10 +118,11 @@ class Automaton:
                 return follow
             case Choice(branches):
                 return self._node(frozenset(), tuple(self._build(branch, follow) for branch in branches))
-            case Repeat(part, low, high):
-                return self._repeat(part, low, high, follow)
+            case _:
+                return self._repeat(tree, follow)
 
-    def _repeat(self, part: Node, low: int, high: int | None, follow: int) -> int:
+    def _repeat(self, tree: Repeat, follow: int) -> int:
+        part, low, high = tree
         entry = follow
         if high is None:
             entry = self._node(frozenset(), ())
@@ -133,50 +140,66 @@ def automaton(expression: str) -> Automaton:
     return Automaton(read_expression(expression).tree)
 
 
-def shortest(inside: Sequence[Machine], outside: Sequence[Sequence[Machine]]) -> str | None:
+def shortest(inside: Sequence[Machine], outside: Sequence[Sequence[Automaton]]) -> str | None:
     """The first of the shortest texts that all machines ``inside`` take, and of each group ``outside`` not all.
 
     None: there is no such text.
     """
-    machines = [*inside, *(machine for group in outside for machine in group)]
-    alphabet = _representatives(machines)
-    start = tuple(machine.start for machine in machines)
-    before: dict[tuple[State | None, ...], tuple[tuple[State | None, ...], str] | None] = {start: None}
+    search = _Search(inside, outside)
+    alphabet = _representatives(search.machines)
+    start: _States = tuple(machine.start for machine in search.machines)
+    before: dict[_States, tuple[_States, str] | None] = {start: None}
     waiting = deque([start])
     while waiting:
         states = waiting.popleft()
-        taken = [state is not None and machine.accepts(state) for machine, state in zip(machines, states, strict=True)]
-        if all(taken[: len(inside)]) and not _some_group(taken[len(inside) :], outside):
+        if search.accepts(states):
             return _spell(before, states)
         for character in alphabet:
-            reached = _step(machines, states, character, len(inside))
+            reached = search.step(states, character)
             if reached is not None and reached not in before:
                 before[reached] = (states, character)
                 waiting.append(reached)
     return None
 
 
-_States = tuple[State | None, ...]
+_States = tuple[State, ...]
 
 
-def _step(machines: Sequence[Machine], states: _States, character: str, needed: int) -> _States | None:
-    """All machines one character on; None as soon as one of those ``needed`` has nowhere to go."""
-    reached: list[State | None] = []
-    for machine, state in zip(machines, states, strict=True):
-        state = None if state is None else machine.step(state, character)
-        if state is None and len(reached) < needed:
-            return None
-        reached.append(state)
-    return tuple(reached)
+class _Search:
+    """All machines of a search, read in step."""
 
+    def __init__(self, inside: Sequence[Machine], outside: Sequence[Sequence[Automaton]]) -> None:
+        self.machines: list[Machine] = [*inside, *(machine for group in outside for machine in group)]
+        self._needed = len(inside)
+        self._groups = outside
 
-def _some_group(taken: Sequence[bool], groups: Sequence[Sequence[Machine]]) -> bool:
-    start = 0
-    for group in groups:
-        if all(taken[start : start + len(group)]):
-            return True
-        start += len(group)
-    return False
+    def step(self, states: _States, character: str) -> _States | None:
+        """All machines one character on; None when nothing that is wanted can come behind it."""
+        reached: list[State] = []
+        for machine, state in zip(self.machines, states, strict=True):
+            following = None if state is None else machine.step(state, character)
+            if following is None and len(reached) < self._needed:
+                return None
+            reached.append(following)
+        return None if self._some_group(reached, Automaton.ends) else tuple(reached)
+
+    def accepts(self, states: _States) -> bool:
+        """Whether a text that has led here is wanted."""
+        inside = zip(self.machines[: self._needed], states, strict=False)
+        return all(machine.accepts(state) for machine, state in inside) and not self._some_group(
+            states, Automaton.accepts
+        )
+
+    def _some_group(self, states: Sequence[State], holds: Callable[[Automaton, State], bool]) -> bool:
+        """Whether something holds of every machine in one of the groups."""
+        start = self._needed
+        for group in self._groups:
+            end = start + len(group)
+            pairs = zip(group, states[start:end], strict=True)
+            if all(state is not None and holds(machine, state) for machine, state in pairs):
+                return True
+            start = end
+        return False
 
 
 def _spell(before: dict[_States, tuple[_States, str] | None], states: _States) -> str:

@@ -36,7 +36,7 @@ DEFAULT_MAX_AGE = 5  # seconds, https://fetch.spec.whatwg.org/#http-access-contr
 CHROMIUM_MAX_AGE = 7200  # Chromium's limit in seconds; Firefox's is 86400, WebKit's 600
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
-_SAFELISTED_RESPONSE_NAMES = frozenset(
+SAFELISTED_RESPONSE_NAMES = frozenset(
     b"cache-control content-language content-length content-type expires last-modified pragma".split()
 )
 # https://fetch.spec.whatwg.org/#forbidden-response-header-name
@@ -170,7 +170,7 @@ def exposed(response: WireResponse, credentials: Credentials) -> Headers:
     listed = {name.lower() for name in token_list(response.headers, b"access-control-expose-headers") or ()}
     if b"*" in listed and credentials is not Credentials.INCLUDE:
         listed.update(name.lower() for name, _ in response.headers)
-    readable = (listed | _SAFELISTED_RESPONSE_NAMES) - _FORBIDDEN_RESPONSE_NAMES
+    readable = (listed | SAFELISTED_RESPONSE_NAMES) - _FORBIDDEN_RESPONSE_NAMES
     return tuple(header for header in response.headers if header[0].lower() in readable)
 
 

@@ -146,9 +146,7 @@ def witness(
     return _search(entry, within, without)
 
 
-def _search(
-    entry: Entry, within: Sequence[OriginLanguage], without: Sequence[Sequence[OriginLanguage]]
-) -> str | None:
+def _search(entry: Entry, within: Sequence[OriginLanguage], without: Sequence[Sequence[OriginLanguage]]) -> str | None:
     inside = [language.machine(entry) for language in within if not language.any]
     groups = [[language.machine(entry) for language in group if not language.any] for group in without]
     own = [] if entry == EVERYTHING else [Automaton(entry.tree)]

@@ -63,8 +63,8 @@ def _samples(tree: Node) -> list[Sample]:
             return _sequence(parts)
         case Choice(branches):
             return _choice(branches)
-        case Repeat(part, low, high):
-            return _repeat(_samples(part), low, high)
+        case _:
+            return _repeat(tree)
 
 
 def _sequence(parts: tuple[Node, ...]) -> list[Sample]:
@@ -98,7 +98,8 @@ def _too_many() -> InvalidOrigin:
     return InvalidOrigin(f"it branches into more than {MAX_SAMPLES} origins; list them in allow_origins")
 
 
-def _repeat(samples: list[Sample], low: int, high: int | None) -> list[Sample]:
+def _repeat(tree: Repeat) -> list[Sample]:
+    samples, low, high = _samples(tree.part), tree.low, tree.high
     if (low, high) == (0, 1):
         return [(), *samples]
     if low == high:

@@ -30,9 +30,7 @@ _NO_NUMBER: Final = (
     f"|0x[0-9a-f]*[g-z_-]{_CHARACTER}*)"
 )
 _OCTET: Final = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_PORT: Final = (
-    "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"  # to 65535
-)
+_PORT: Final = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"  # to 65535
 _GROUP: Final = "[1-9a-f][0-9a-f]{0,3}"  # of an IPv6 address, when it is not 0
 _NOT_FFFF: Final = (
     "([1-9a-e][0-9a-f]{0,3}|f([0-9a-f]{0,2}|[0-9a-e][0-9a-f]{2}|f[0-9a-e][0-9a-f]|ff[0-9a-e]))"  # but for mapped ones
@@ -41,7 +39,7 @@ _GROUPS: Final = 8
 _MAPPED: Final = 5  # the group that says ffff, behind zeros alone
 
 
-def search(inside: Sequence[Machine], outside: Sequence[Sequence[Machine]]) -> str | None:
+def search(inside: Sequence[Machine], outside: Sequence[Sequence[Automaton]]) -> str | None:
     """A shortest serialized origin that all machines ``inside`` take, and of each group ``outside`` not all."""
     spelled, never = _spelled(), [[machine] for machine in _never()]
     found = shortest([*inside, spelled], [*outside, *never])
@@ -93,9 +91,8 @@ class _Lengths:
     characters = frozenset({frozenset(":"), frozenset("/"), frozenset("."), frozenset("[")})
     start: State = (0, 0, 0)
 
-    def step(self, state: State, character: str) -> State | None:
+    def step(self, state: State, character: str) -> State:
         """``state`` is (slashes so far, the scheme's or the host's length, the label's)."""
-        assert isinstance(state, tuple)
         slashes, length, label = state
         if character == "/":
             return (slashes + 1, 0, 0)
