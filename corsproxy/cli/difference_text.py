@@ -10,6 +10,7 @@ import click
 
 from corsproxy.cli.style import wants_colour
 from corsproxy.config.table import Rule
+from corsproxy.cors.origin_language import EVERYTHING
 from corsproxy.http.answers import printable
 from corsproxy.tools.difference.abilities import Ability, Gain
 from corsproxy.tools.difference.comparison import Example, Verdict
@@ -65,12 +66,13 @@ def _change(space: Space, placed: Placed) -> Iterator[str]:
 
 
 def _pages(example: Example) -> str:
-    entry = "any origin" if example.entry.text == "*" else example.entry.text
-    if example.entry.pattern is None:
-        entry = f"/{entry}/"
-    if example.entry.exact:
-        return printable(entry)
-    return printable(f"{entry} ({'' if example.whole else 'not all; '}such as {example.origin})")
+    entry = example.entry
+    if entry.exact:
+        return printable(entry.text)
+    if entry == EVERYTHING:
+        return f"{'any origin' if example.whole else 'any other origin'} (such as {example.origin})"
+    text = entry.text if entry.pattern else f"/{entry.text}/"
+    return printable(f"{text} ({'' if example.whole else 'not all; '}such as {example.origin})")
 
 
 def _undecided(pairs: Sequence[Pair]) -> str:

@@ -29,6 +29,7 @@ def ended(tmp_path, monkeypatch):
     """How a command line ends.  TAKEN is a port that somebody listens on, and LOST one that nobody does."""
     (tmp_path / "good.yaml").write_text(GOOD)
     (tmp_path / "wrong.yaml").write_text(GOOD.replace("policy: web-app", "policy: web"))
+    (tmp_path / "wider.yaml").write_text(GOOD.replace("[https://app", "[https://*.app"))
     (tmp_path / "failing.yaml").write_text(GOOD.replace("tests: [", "tests: [{origin: https://evil.example}, "))
     monkeypatch.chdir(tmp_path)
 
@@ -52,6 +53,7 @@ def test_the_table_has_every_command():
 WELL = {
     "explain": [f"{ASK} https://app.example.com"],
     "check": ["check good.yaml", "check -c good.yaml --format sarif"],
+    "diff": ["diff good.yaml good.yaml", "diff good.yaml good.yaml --json"],
     "schema": ["schema", "schema --tests"],
 }  # the others serve until a signal ends them, or ask one that does
 
@@ -82,6 +84,7 @@ NO = {
     "probe": ["probe http://127.0.0.1:LOST"],
     "conformance": ["conformance --url http://127.0.0.1:LOST --allow-origin https://a.example --vector origin-listed"],
     "import": ["import --from nginx good.yaml", "import --from gateway-api none.yaml"],
+    "diff": ["diff good.yaml wider.yaml", "diff good.yaml wider.yaml --json"],
     "schema": [],
     "healthcheck": [
         "healthcheck --upstream http://a --allow-origin https://b --listen 127.0.0.1:LOST",
@@ -120,6 +123,10 @@ WRONG = [
     "check",
     "check -c good.yaml good.yaml",
     "check good.yaml --format xml",
+    "diff good.yaml",
+    "diff good.yaml wrong.yaml",
+    "diff none.yaml good.yaml",
+    "diff - -",
     "import good.yaml",
     "import --from flask-cors good.yaml",
     "schema config.yaml",

@@ -61,7 +61,7 @@ class Space:
         """Every piece that either table serves."""
         for host in sorted(self.hosts):
             paths = self.paths(host)
-            for reading in paths:
+            for reading in sorted(paths):
                 path: str | None = reading
                 while path is not None:
                     cell = Cell(host, path, reading)
