@@ -58,9 +58,9 @@ def check(
     """Say what a configuration means, run the tests in it, or say everything that is wrong with it.
 
     Prints the table that results: the rules in the order in which they win, where each was written, and what each
-    policy grants.  What is invalid exits with 1 and every problem as FILE:LINE:COLUMN, or the name of the flag or
-    variable, with the smallest correction; so does a test that fails, with its explanation.  Nothing is connected to
-    and nothing is started.
+    policy grants; the same of its shadow, where it has one.  What is invalid exits with 1 and every problem as
+    FILE:LINE:COLUMN, or the name of the flag or variable, with the smallest correction; so does a test that fails, with
+    its explanation.  Nothing is connected to and nothing is started.
 
     \b
         corsproxy check -c config.yaml

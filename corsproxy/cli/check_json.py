@@ -11,6 +11,7 @@ from corsproxy.tools.as_json import as_json, request_as_json
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
+    from corsproxy.config.shadow import Shadow
     from corsproxy.config.table import Rule
     from corsproxy.tools.table_tests import Result
 
@@ -28,8 +29,17 @@ def _summary(compiled: Compiled) -> dict[str, Any]:
         "listen": [str(listen) for listen in compiled.listen],
         "admin": str(compiled.admin) if compiled.admin else None,
         "rules": [_rule(rule) for rule in compiled.table.rules],
-        "policies": {spec.name: dataclasses.asdict(spec) for spec in policies_of(compiled)},
+        "policies": {spec.name: dataclasses.asdict(spec) for spec in policies_of(compiled.table.rules)},
+        "shadow": _shadow(compiled.shadow) if compiled.shadow else None,
         "warnings": _located(compiled.warnings),
+    }
+
+
+def _shadow(shadow: Shadow) -> dict[str, Any]:
+    return {
+        "file": shadow.file or None,
+        "rules": [_rule(rule) for rule in shadow.tried],
+        "policies": {spec.name: dataclasses.asdict(spec) for spec in policies_of(shadow.tried)},
     }
 
 

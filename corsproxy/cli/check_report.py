@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from corsproxy.tools.table_tests import Result, run_tests
 if TYPE_CHECKING:
     from corsproxy.cli.source import Source
     from corsproxy.config.load import Compiled
-    from corsproxy.config.table import Upstream
+    from corsproxy.config.table import Rule, Upstream
     from corsproxy.config.tests import TableTest
     from corsproxy.cors.policy import PolicySpec
 
@@ -83,9 +83,9 @@ def _read_tests(file: str) -> tuple[TableTest, ...]:
     return load_tests(source.decode(content), source.file, source.environment)
 
 
-def policies_of(compiled: Compiled) -> list[PolicySpec]:
+def policies_of(rules: Iterable[Rule]) -> list[PolicySpec]:
     """What the policies grant that rules use, each once, in the order of the rules."""
-    specs = [rule.policy.spec for rule in compiled.table.rules if rule.policy]
+    specs = [rule.policy.spec for rule in rules if rule.policy]
     return list({spec.name: spec for spec in specs}.values())
 
 

@@ -51,13 +51,19 @@ def _print_results(results: Sequence[Result]) -> None:
 def _print_table(compiled: Compiled) -> None:
     admin = f", admin at {compiled.admin}" if compiled.admin else ""
     click.echo(f"listens at {', '.join(map(str, compiled.listen))}{admin}\n")
-    rows = [_row(rule) for rule in compiled.table.rules]
-    print_table(("HOST", "PATH", "UPSTREAM", "POLICY", "LINE"), rows)
-    for spec in policies_of(compiled):
+    _print_rules(compiled.table.rules)
+    if compiled.shadow is not None:
+        click.echo(f"\nin the shadow, where it decides nothing: {compiled.shadow}\n")
+        _print_rules(compiled.shadow.tried)
+    print_warnings(compiled.warnings)
+
+
+def _print_rules(rules: Sequence[Rule]) -> None:
+    print_table(("HOST", "PATH", "UPSTREAM", "POLICY", "LINE"), [_row(rule) for rule in rules])
+    for spec in policies_of(rules):
         click.echo(f"\npolicy {spec.name}")
         for name, value in _grants(spec):
             click.echo(f"  {name:12} {value}")
-    print_warnings(compiled.warnings)
 
 
 def _row(rule: Rule) -> tuple[str, ...]:

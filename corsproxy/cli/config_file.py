@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,4 +60,5 @@ def read_written(file: str) -> WrittenConfig:
     from corsproxy.tools.written_config import WrittenConfig  # noqa: PLC0415  # --help does not need it
 
     source, content = config_source(file)
-    return WrittenConfig.read(source.decode(content), source.file, source.environment)
+    written = WrittenConfig.read(source.decode(content), source.file, source.environment)
+    return replace(written, compiled=source.with_shadow(written.compiled, written.text))

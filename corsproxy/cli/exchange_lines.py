@@ -15,12 +15,13 @@ from typing import Protocol
 
 from corsproxy.cli.remarks import Comment
 from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.cors.flip import Flip, remedy, said
 from corsproxy.cors.words import advice
 from corsproxy.http.answers import printable
 from corsproxy.http.redaction import shown_target
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.server.access_log import EVERYTHING, Sample
-from corsproxy.server.denials import Denials, browser_sentence
+from corsproxy.server.denials import Denials, Flips, browser_sentence
 
 _REMARKS_REMEMBERED = 1000
 _LONGEST_REMARK = 200  # characters; longer ones that begin alike are taken for one, so that memory has a bound too
@@ -87,6 +88,7 @@ class ExchangePrinter:
         self._advise = advise
         self._comment = comment
         self._denials = Denials()
+        self._flips = Flips()
         self._second, self._now = -1, ""  # the present second, and how it is written
         self._remarked: set[Hashable] = set()
 
@@ -94,6 +96,8 @@ class ExchangePrinter:
         """Print one exchange."""
         comment = self._comment(exchange)
         explanation = self._explanation(exchange) + self._remarks(comment)
+        if exchange.shadow is not None:
+            explanation += self._flip(exchange, exchange.shadow)
         if explanation or (self._sample is not None and self._sample(exchange)):
             self._print(self._line(exchange, comment) + explanation)
 
@@ -147,6 +151,22 @@ class ExchangePrinter:
             ("fix", self._advise(exchange.decision, policy.name), _GREEN),
         ]
         return "".join(self._indented(*line) for line in lines)
+
+    def _flip(self, exchange: Exchange, flip: Flip) -> str:
+        """What the shadow would do instead, and by which rule there; told as often as a denial is."""
+        met = self._flips.meet(exchange)
+        if met is None:
+            return ""
+        place = f"{flip.rule} ({flip.where}), policy {flip.policy}" if flip.rule else "no rule"
+        place += f" ({flip.policy_where})" if flip.policy_where else ""
+        if met.count > 1:
+            return self._indented("shadow", f"{flip.difference.change}, {met.count} times by now, {place}", _DIM)
+        if not met.named:
+            return self._indented(
+                "shadow", f"too many verdicts differ to name each; counted from here on, {place}", _DIM
+            )
+        lines = [("shadow", printable(said(flip)), _YELLOW), ("there", place, _DIM), ("fix", remedy(flip), _GREEN)]
+        return "".join(self._indented(*line) for line in lines if line[1])
 
     def _remarks(self, comment: Comment) -> str:
         """The remarks that have not been made yet."""

@@ -68,6 +68,14 @@ _MOUNTED_ALONE = (
     help="Reload when the file, or a file of TLS that it names, has changed; SIGHUP reloads in any case.",
 )
 @click.option(
+    "--shadow-reload",
+    "shadow_first",
+    is_flag=True,
+    envvar="CORSPROXY_SHADOW_RELOAD",
+    show_envvar=True,
+    help="Try a changed file as the shadow of the one in force; SIGHUP puts it in force after that.",
+)
+@click.option(
     "--drain-delay",
     type=Duration(),
     envvar="CORSPROXY_DRAIN_DELAY",
@@ -120,6 +128,7 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
     workers: int,
     worker_timeout: float,
     watch: bool,
+    shadow_first: bool,
     drain_delay: float,
     drain_timeout: float,
     form: str,
@@ -154,6 +163,7 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
         patience=Patience(drain_delay, drain_timeout),
         watch=watched,
         watching=watch,
+        shadow_first=shadow_first,
         mount=inspection.mount if inspection else None,
     )
 
@@ -162,6 +172,8 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
             log.say(f"listening on {', '.join(listening.names)}")
             if listening.admin_names:
                 log.say(f"admin on {', '.join(listening.admin_names)}")
+            if compiled.shadow is not None:
+                log.say(f"in the shadow: {compiled.shadow}")
             if inspection is not None:
                 log.say(f"inspector on {inspection.page}#token=...")
 

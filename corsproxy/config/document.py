@@ -15,7 +15,7 @@ import yaml
 from corsproxy.config import syntax
 from corsproxy.config.environment import interpolate
 from corsproxy.config.scalars import resolve
-from corsproxy.config.written import Node, Place, Unusable
+from corsproxy.config.written import Node, Path, Place, Unusable
 from corsproxy.errors import Problem
 
 MAX_NODES = 200_000
@@ -51,6 +51,14 @@ def read_document(
         return None, [*reader.problems, syntax.explain(error, text, file)]
     except _TooLarge as error:
         return None, [*reader.problems, Problem(file, *error.place, str(error))]
+
+
+def place_of(path: Path, text: str, file: str, environment: Mapping[str, str]) -> Place:
+    """Where the value at a path of a text stands, of a text that has been read without problems."""
+    root, _ = read_document(text, file, environment)
+    if root is None:  # pragma: no cover  # it has been read
+        raise AssertionError
+    return root.find(path).place
 
 
 class _Reader:

@@ -6,7 +6,7 @@ Rules: everything that is wrong is said at once; nothing runs that has a problem
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corsproxy.config.addresses import Listen
 from corsproxy.config.document import read_document
@@ -18,6 +18,7 @@ from corsproxy.config.model import Config
 from corsproxy.config.policies import Policies
 from corsproxy.config.precedence import build_table, refuse_unreachable
 from corsproxy.config.rules import Context, compile_rule
+from corsproxy.config.shadow import Shadow, compile_rule_shadows, refuse_shadows, refuse_two_shadows
 from corsproxy.config.table import Rule, RuleTable
 from corsproxy.config.tests import TableTest, compile_tests
 from corsproxy.config.upstreams import Upstreams
@@ -25,7 +26,7 @@ from corsproxy.config.validate import validate
 from corsproxy.config.written import Path
 from corsproxy.errors import InvalidConfig, Problem
 
-__all__ = ["Compiled", "Limits", "Listen", "compile_config", "load_config"]
+__all__ = ["Compiled", "Limits", "Listen", "compile_config", "load_config", "with_shadow"]
 
 _PSEUDONYM = "corsproxy"  # in Via
 
@@ -57,6 +58,7 @@ class Compiled:
     limits: Limits
     tests: tuple[TableTest, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    shadow: Shadow | None = None  # of the rules; one that is a file of its own is read by whoever reads files
 
 
 def load_config(text: str, file: str, environment: Mapping[str, str], pseudonym: str = _PSEUDONYM) -> Compiled:
@@ -67,11 +69,23 @@ def load_config(text: str, file: str, environment: Mapping[str, str], pseudonym:
 
     Raises InvalidConfig with every problem, in the order of the file.
     """
-    root, problems = read_document(text, file, environment)
-    if root is None:
-        raise InvalidConfig(in_order(problems))
-    config, mismatches = validate(root, file, Config)
-    return _compile(config, Findings(file, root, [*problems, *mismatches]), pseudonym)
+    config, findings = _read(text, file, environment)
+    refuse_two_shadows(config, findings)
+    return _compile(config, findings, pseudonym)
+
+
+def with_shadow(
+    compiled: Compiled, text: str, file: str, environment: Mapping[str, str], pseudonym: str = _PSEUDONYM
+) -> Compiled:
+    """The configuration with another one as its shadow, which is compiled as it would be by itself.
+
+    Raises InvalidConfig with every problem of the shadow.
+    """
+    config, findings = _read(text, file, environment)
+    refuse_shadows(config, findings)
+    tried = _compile(config, findings, pseudonym)
+    shadow = Shadow(tried.table, file=file, text=text)
+    return replace(compiled, shadow=shadow, warnings=(*compiled.warnings, *tried.warnings))
 
 
 def compile_config(config: Config, file: str = "command line", pseudonym: str = _PSEUDONYM) -> Compiled:
@@ -82,21 +96,38 @@ def compile_config(config: Config, file: str = "command line", pseudonym: str = 
     return _compile(config, Findings(file), pseudonym)
 
 
+def _read(text: str, file: str, environment: Mapping[str, str]) -> tuple[Config, Findings]:
+    """What is written in a text, and what is wrong with that so far; raises InvalidConfig where nothing can be used."""
+    root, problems = read_document(text, file, environment)
+    if root is None:
+        raise InvalidConfig(in_order(problems))
+    config, mismatches = validate(root, file, Config)
+    return config, Findings(file, root, [*problems, *mismatches])
+
+
 def _compile(config: Config, findings: Findings, pseudonym: str) -> Compiled:
     listen = compile_listeners(config, findings)
     admin = compile_admin(config, listen, findings)
     forwarding = compile_forwarding(config, pseudonym, findings)
     request_id = compile_request_id(config, findings)
     upstreams = Upstreams(config, findings)
-    rules = _rules(config, upstreams, request_id, findings)
+    rules, shadows = _rules(config, upstreams, request_id, findings)
     refuse_own_addresses(upstreams.endpoints, listen, admin, findings)
     tests = compile_tests(config.tests, findings)
-    table = RuleTable(forwarding) if findings.problems else build_table(rules, forwarding, request_id)
+    well = not findings.problems
+    table = build_table(rules, forwarding, request_id) if well else RuleTable(forwarding)
+    shadow = None
+    if shadows and well:
+        tried = build_table([shadows.get(rule, rule) for rule in rules], forwarding, request_id)
+        shadow = Shadow(tried, shadows)
     limits = Limits(**{key: getattr(config.limits, key) for key in type(config.limits).model_fields})
-    return Compiled(config, table, listen, admin, limits, tests, findings.conclude())
+    return Compiled(config, table, listen, admin, limits, tests, findings.conclude(), shadow)
 
 
-def _rules(config: Config, upstreams: Upstreams, request_id: bytes, findings: Findings) -> list[Rule]:
+def _rules(
+    config: Config, upstreams: Upstreams, request_id: bytes, findings: Findings
+) -> tuple[list[Rule], dict[Rule, Rule]]:
+    """The rules in the order of the file, and those that have a shadow with what they are in it."""
     context = Context(upstreams, Policies(config, findings), config.limits, request_id, findings)
     paths: list[Path] = [("rules", index) for index in range(len(config.rules))]
     compiled = [compile_rule(rule, path, context) for path, rule in zip(paths, config.rules, strict=True)]
@@ -104,6 +135,7 @@ def _rules(config: Config, upstreams: Upstreams, request_id: bytes, findings: Fi
     refuse_unreachable(rules, findings)
     if not config.rules and not findings.lost(("rules",)) and "rules" not in findings.lost(()):
         findings.refuse(("rules",), "there are no rules, so nothing would be served; add one")
+    shadows = compile_rule_shadows(config, rules, context)
     upstreams.warn_of_unused()
     context.policies.warn_of_unused()
-    return [rule for _, rule in rules]
+    return [rule for _, rule in rules], shadows

@@ -334,6 +334,9 @@ class RuleConfig(Section):
     limits: RuleLimitsConfig = Field(
         default_factory=RuleLimitsConfig, description="Limits of this rule, narrower than the listeners'."
     )
+    shadow: PolicyReference | None = Field(
+        default=None, description="A policy that is tried beside this rule's own on its requests, and decides nothing."
+    )
     dangerously_share_credentials: bool = Field(
         default=False,
         description='Permit the policy `"*"` where the rule adds credentials of its own, for every page to use.',
@@ -370,6 +373,10 @@ class Config(Section):
     limits: LimitsConfig = Field(default_factory=LimitsConfig, description="Limits of the listeners.")
     policies: dict[str, PolicyConfig] = Field(default_factory=dict, description="The CORS policies, by name.")
     upstreams: dict[str, UpstreamConfig] = Field(default_factory=dict, description="The upstreams, by name.")
+    shadow: str = Field(
+        default="",
+        description="A second configuration file, whose rules are tried beside these, and decide nothing.",
+    )
     rules: list[RuleConfig] = Field(description="The table: which requests go where, under which policy.")
     tests: list[TableTestConfig] = Field(
         default_factory=list, description="What pages ask for and should get, tried by `corsproxy check`."

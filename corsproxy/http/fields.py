@@ -218,3 +218,9 @@ def _value_problem(value: str) -> str:
     if value != value.strip():
         return "has a value with white space around it, which recipients cut off; remove it"
     return ""
+
+
+def lines_of(head: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """The header lines of a head that this program has written itself, below its first line."""
+    lines = head.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
+    return tuple((name, value.strip()) for name, colon, value in (line.partition(b":") for line in lines) if colon)

@@ -116,7 +116,7 @@ class Arrival:
         if self.client.tls:
             exchange.scheme = "https"
         exchange.websocket = bool(fields.upgrade())
-        exchange.passed = fields.passed
+        exchange.head, exchange.peer, exchange.passed = head, self.client, fields.passed
         exchange.traceparent = fields.first(b"traceparent")
 
     def finish(self, *, keeps_alive: bool) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import NO_POLICY, Decision
+from corsproxy.cors.flip import Flip
 from corsproxy.http.answers import printable
 from corsproxy.http.redaction import shown_target
-from corsproxy.proxy.request import Line
+from corsproxy.proxy.request import Client, Line, RequestHead
 
 
 class Exchange:
@@ -22,6 +23,8 @@ class Exchange:
     target: bytes  # as the client sent it
     host: bytes
     origin: bytes  # the Origin header, b"" when there is none
+    head: RequestHead  # as it was planned; empty where it could not be read
+    peer: Client  # whose connection it came on, whoever that speaks for
     scheme: str = "http"
     websocket: bool = False  # whether the client asked for one
     rule: Rule | None = None
@@ -40,6 +43,7 @@ class Exchange:
     retries: int = 0  # attempts after the first
     traceparent: bytes = b""  # the client's, as it came
     request_id: bytes = b""  # what it is called here and at the upstream; b"": the configuration asks for no name
+    shadow: Flip | None = None  # what the shadow would have decided otherwise
     failure: str = ""  # what went wrong, in words, for the log; never sent to the client
 
     def __init__(  # what is known of every request when it arrives; the rest is written along the walk

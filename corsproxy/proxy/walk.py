@@ -39,11 +39,11 @@ log: Final = logging.getLogger("corsproxy")
 
 
 class Walk:
-    """Leads requests through the table; ``table`` may be replaced at any time, whole."""
+    """Leads requests through the table; ``table`` may be replaced at any time, whole, and so may who observes."""
 
     def __init__(self, table: RuleTable, observe: Observer, date: Callable[[], bytes]) -> None:
         self.table = table
-        self._observe = observe
+        self.observe = observe
         self._date = date
         self.pools = Pools()
         self._pool = self.pools.of
@@ -182,7 +182,7 @@ class Walk:
         exchange = arrival.exchange
         exchange.duration = perf_counter() - exchange.started
         try:
-            self._observe(exchange)
+            self.observe(exchange)
         except Exception:  # whoever watches must not break what is watched
             log.exception("an observer failed")
         arrival.finish(keeps_alive=keeps_alive)

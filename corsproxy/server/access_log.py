@@ -17,12 +17,14 @@ from json.encoder import encode_basestring_ascii as quoted  # what json.dumps us
 from typing import Final, Protocol
 
 from corsproxy.config.table import Rule
+from corsproxy.cors.flip import Flip, remedy, said
 from corsproxy.cors.words import advice
 from corsproxy.http.answers import printable
 from corsproxy.http.redaction import shown_target
 from corsproxy.http.trace_context import parse_traceparent
 from corsproxy.proxy.exchange import Exchange
-from corsproxy.server.denials import Denial, Denials, browser_sentence
+from corsproxy.server.causes import Met
+from corsproxy.server.denials import Denial, Denials, Flips, browser_sentence
 from corsproxy.server.drift import Drift, Drifted
 
 _REMEMBERED: Final = 4096  # texts that are kept as they were written
@@ -56,7 +58,7 @@ EVERYTHING: Final = Sample(1)
 
 
 class JsonLog:
-    """Observes exchanges and writes them; ``sample`` None leaves only denials, once per cause."""
+    """Observes exchanges and writes them; ``sample`` None leaves only denials and flips, once per cause."""
 
     def __init__(self, writer: Writer, sample: Sample | None, now: Callable[[], float] = time.time) -> None:
         self._write = writer.write
@@ -64,6 +66,7 @@ class JsonLog:
         self._now = now
         self._denials = Denials()
         self._drift = Drift()
+        self._flips = Flips()
         self._second = self._millisecond = -1
         self._date = self._time = ""
         self._texts: dict[bytes | str, str] = {}
@@ -71,7 +74,7 @@ class JsonLog:
         self._rules: dict[Rule | None, str] = {}
 
     def __call__(self, exchange: Exchange) -> None:
-        """Write one exchange, and what is new of its denial and of its upstream."""
+        """Write one exchange, and what is new of its denial, of its upstream, and of what the shadow says of it."""
         if self._sample is not None and self._sample(exchange):
             self._write(self.line(exchange))
         denial = self._denials.meet(exchange)
@@ -80,6 +83,8 @@ class JsonLog:
         drifted = self._drift.meet(exchange)
         if drifted is not None:
             self._write(self._drifted(drifted))
+        if exchange.shadow is not None and (met := self._flips.meet(exchange)):
+            self._write(self._flipped(exchange, exchange.shadow, met))
 
     def say(self, message: str) -> None:
         """Write a line of the program's own."""
@@ -150,6 +155,30 @@ class JsonLog:
             "fix": drifted.fix,
         }
         return f"{self._head('drift')},{json.dumps(fields, separators=(',', ':'))[1:]}\n"
+
+    def _flipped(self, exchange: Exchange, flip: Flip, met: Met) -> str:
+        """What the shadow would do instead, because of which line there, and how often this has happened."""
+        rule, found = exchange.rule, flip.difference
+        named = {
+            "origin": _shown(exchange.origin) or None,
+            "method": _shown(exchange.method),
+            "path": shown_target(exchange.target)[:_LONGEST_TEXT],
+            "message": printable(said(flip))[:_LONGEST_TARGET],
+            "fix": remedy(flip) or None,
+        }
+        fields = {
+            "rule": rule.name if rule is not None else None,
+            "where": rule.where if rule is not None else None,
+            "verdict": found.change,
+            "reason": found.reason,
+            "shadow_rule": flip.rule or None,
+            "shadow_where": flip.where or None,
+            "shadow_policy": flip.policy,
+            "shadow_policy_where": flip.policy_where or None,
+            "count": met.count,
+            **(named if met.named else dict.fromkeys(named)),
+        }
+        return f"{self._head('shadow')},{json.dumps(fields, separators=(',', ':'))[1:]}\n"
 
     def _head(self, event: str) -> str:
         """The beginning of every line: when it was, in UTC (RFC 3339), and what it is about."""

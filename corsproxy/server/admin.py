@@ -134,6 +134,7 @@ def _described(state: State) -> dict[str, object]:
         "workers": state.workers,
         "workers_wanted": state.workers_wanted,
         "config_hash": state.config_hash,
+        "shadow_config": state.shadow_config,
         "refused_config": list(state.refused),
     }
 

@@ -30,6 +30,7 @@ class State:
     """What is true of the proxy as a whole, whichever process says it."""
 
     config_hash: str = ""  # SHA-256 of the configuration's text that is in force, the first 12 hexadecimal digits
+    shadow_config: str = ""  # the same of one that is tried in its shadow before it comes in force; "": none is
     reloads: int = 0  # configurations put in force since the start, the first one not counted
     refused_reloads: int = 0
     refused: tuple[str, ...] = ()  # the problems of the newest configuration; () when it is the one in force

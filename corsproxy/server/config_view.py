@@ -17,18 +17,24 @@ from corsproxy.http.redaction import MASK
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
+    from corsproxy.config.shadow import Shadow
     from corsproxy.config.table import RuleTable
 
 
 def described(compiled: Compiled, table: RuleTable) -> Mapping[str, object]:
-    """The listeners and limits of a configuration, and the rules of a table, in its order."""
+    """The listeners and limits of a configuration, the rules of a table, in its order, and those of its shadow."""
     return {
         "listen": [str(listen) for listen in compiled.listen],
         "admin": str(compiled.admin) if compiled.admin else "off",
         "trusted_proxies": list(compiled.config.trusted_proxies),
         "limits": asdict(compiled.limits),
         "rules": [_rule(rule) for rule in table.rules],
+        "shadow": _shadow(compiled.shadow) if compiled.shadow else None,
     }
+
+
+def _shadow(shadow: Shadow) -> Mapping[str, object]:
+    return {"file": shadow.file or None, "rules": [_rule(rule) for rule in shadow.tried]}
 
 
 def _rule(rule: Rule) -> Mapping[str, object]:

@@ -1,13 +1,7 @@
-"""Which denials are worth a line: the first of each cause, and then one for ten, a hundred, a thousand of it.
-
-Rules: a page that asks again every second must not bury the rest of a log, and neither must an attacker who makes up an
-origin for each request; so causes are few, in memory and in lines.
-"""
+"""Which denials, and which flips of the shadow, are worth a line, by their causes."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,14 +10,9 @@ from corsproxy.cors.decision import Outcome
 from corsproxy.cors.policy import Policy
 from corsproxy.cors.words import sentence, websocket_refused
 from corsproxy.proxy.exchange import Exchange
-
-REMEMBERED: Final = 1000  # causes; the one that was met longest ago is forgotten first
-LONGEST: Final = 200  # bytes of what was denied; longer ones that begin alike are taken for one
-BURST: Final = 100  # new causes that are named at once
-PER_SECOND: Final = 1.0  # further ones that are named in a second
+from corsproxy.server.causes import LONGEST, Causes, Met
 
 _DENIED: Final = frozenset(outcome for outcome in Outcome if outcome.denied)  # looked up at every exchange
-_TOLD: Final = frozenset(10**exponent for exponent in range(19))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +32,37 @@ class Denials:
     """Counts denials by their cause: rule, outcome, what was denied, and whether a WebSocket was asked for."""
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[Hashable, int] = OrderedDict()
-        self._budget = float(BURST)
-        self._last = 0.0
+        self.causes = Causes()
 
     def meet(self, exchange: Exchange) -> Denial | None:
         """Count an exchange that was denied; None when it was not, or when nothing is to be said about it."""
         decision, rule = exchange.decision, exchange.rule
         if decision.outcome not in _DENIED or rule is None or rule.policy is None:
             return None
-        subject: bytes | None = decision.subject[:LONGEST]
-        cause = (rule.where, decision.outcome, subject, exchange.websocket)
-        if cause not in self._counts and not self._may_name(exchange.started + exchange.duration):
-            subject = None
-            cause = (rule.where, decision.outcome, None, exchange.websocket)
-        count = self._counts[cause] = self._counts.get(cause, 0) + 1
-        self._counts.move_to_end(cause)
-        if len(self._counts) > REMEMBERED:
-            self._counts.popitem(last=False)
-        return Denial(rule, rule.policy, count, subject is not None) if count in _TOLD else None
+        common = (rule.where, decision.outcome, exchange.websocket)
+        met = self.causes.meet(common, decision.subject[:LONGEST], _end(exchange))
+        return Denial(rule, rule.policy, met.count, met.named) if met is not None else None
 
-    def _may_name(self, now: float) -> bool:
-        self._budget = min(BURST, self._budget + max(0.0, now - self._last) * PER_SECOND)
-        self._last = now
-        if self._budget < 1:
-            return False
-        self._budget -= 1
-        return True
+
+class Flips:
+    """Counts what the shadow would have decided otherwise, by rule, reason, origin and method."""
+
+    def __init__(self) -> None:
+        self.causes = Causes()
+
+    def meet(self, exchange: Exchange) -> Met | None:
+        """Count an exchange; None when the shadow agrees, or when nothing is to be said about it."""
+        flip = exchange.shadow
+        if flip is None:
+            return None
+        found = flip.difference
+        common = (exchange.rule.where if exchange.rule is not None else "", flip.where, found.change, found.reason)
+        own = (exchange.origin[:LONGEST], exchange.method[:LONGEST], found.subject[:LONGEST], exchange.websocket)
+        return self.causes.meet(common, own, _end(exchange))
+
+
+def _end(exchange: Exchange) -> float:
+    return exchange.started + exchange.duration
 
 
 def browser_sentence(exchange: Exchange) -> str:

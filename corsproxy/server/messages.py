@@ -24,7 +24,7 @@ class Kind(IntEnum):
     GATHER = 5  # the snapshots of all, please
     SNAPSHOT = 6  # round, newline, snapshot
     # from the parent
-    LOAD = 11  # {generation, content, renewed}: make this configuration ready
+    LOAD = 11  # {generation, content, shadow, renewed, tried}: make this configuration ready
     COMMIT = 12  # generation: put it in force
     DISCARD = 13  # generation: forget it
     ASK = 14  # round: your snapshot, please

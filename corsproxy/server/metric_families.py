@@ -97,6 +97,12 @@ _FAMILIES: Final = (
         ("upstream",),
         "Times that an upstream was found to send CORS headers of its own that were new, where a policy replaces them.",
     ),
+    Family(
+        "corsproxy_shadow_verdicts_total",
+        Kind.COUNTER,
+        ("rule", "verdict"),
+        "Requests that the shadow was asked about, by the rule in force and what would become of its verdict.",
+    ),
     Family("corsproxy_requests_in_flight", Kind.GAUGE, (), "Requests that have a head and no whole answer yet."),
     Family("corsproxy_client_connections", Kind.GAUGE, (), "Connections of clients that are open, idle ones included."),
     Family(

@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
     from corsproxy.config.addresses import Listen
     from corsproxy.config.load import Compiled
+    from corsproxy.config.shadow import Shadow
     from corsproxy.proxy.pools import PreparedPools
     from corsproxy.server.admin import Admin
+    from corsproxy.server.shadowing import Shadowing
 
 DRAIN_SECONDS: Final = 10.0  # how long requests in flight may take after stop() has been called
 
@@ -99,7 +101,9 @@ class Server:
     ) -> None:
         self._compiled = compiled
         self._metrics = Metrics() if compiled.admin is not None else None
-        self._walk = Walk(compiled.table, _observer(self._metrics, observe), Clock())
+        self._observe = _observer(self._metrics, observe)
+        self._shadowing: Shadowing | None = None  # from the first configuration on that has a shadow
+        self._walk = Walk(compiled.table, self._beside(compiled.shadow, compiled.table), Clock())
         made = connections or lanes(os.environ)
         self._lane = "ordinary" if made is Downstream else "fast"
         self._listener = Listener(self._walk, compiled.limits, made)
@@ -112,13 +116,18 @@ class Server:
         self._own: Listening | None = None  # the same, unless whoever started this has opened it
 
     @property
+    def compiled(self) -> Compiled:
+        """The configuration in force."""
+        return self._compiled
+
+    @property
     def table(self) -> RuleTable:
         """The table that new requests read."""
         return self._walk.table
 
     @table.setter
     def table(self, table: RuleTable) -> None:
-        self._replace(table, self._walk.pools.prepare(table))
+        self._replace(table, self._walk.pools.prepare(table), self._compiled.shadow)
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -150,7 +159,10 @@ class Server:
         if self._metrics is None:
             return b""
         clients = cast("list[Downstream]", self._listener.connections)
-        return to_json({**self._metrics.snapshot(), **standing(self._walk.pools.in_use, clients, self._lane)})
+        shadows = self._shadowing.snapshot() if self._shadowing is not None else {}
+        return to_json(
+            {**self._metrics.snapshot(), **shadows, **standing(self._walk.pools.in_use, clients, self._lane)}
+        )
 
     async def start(self, listening: Listening | None = None, colleagues: Colleagues | None = None) -> None:
         """Serve on sockets that are open already, or open those of the configuration.
@@ -190,7 +202,7 @@ class Server:
 
         The sockets stay what they are.
         """
-        self._replace(prepared.compiled.table, prepared.pools)
+        self._replace(prepared.compiled.table, prepared.pools, prepared.compiled.shadow)
         self._listener.limits = prepared.compiled.limits
         for listen, context in prepared.contexts.items():
             self._tls[listen].renew(context)
@@ -219,6 +231,8 @@ class Server:
             await asyncio.sleep(0)
         await self._listener.drain(drain)
         self._walk.close()
+        if self._shadowing is not None:
+            self._shadowing.flush()
         if self._admin is not None:
             await self._admin.stop()
         if self._own is not None:
@@ -227,9 +241,20 @@ class Server:
         self._doors.clear()
         self._listening = None
 
-    def _replace(self, table: RuleTable, pools: PreparedPools) -> None:
+    def _beside(self, shadow: Shadow | None, table: RuleTable) -> Observer:
+        """Who is told of an exchange under this table: where it has a shadow, whoever asks that first."""
+        if self._shadowing is None:
+            if shadow is None:
+                return self._observe
+            from corsproxy.server.shadowing import Shadowing  # noqa: PLC0415  # only who has one pays for its import
+
+            self._shadowing = Shadowing(self._observe)
+        return self._shadowing.use(shadow, table)
+
+    def _replace(self, table: RuleTable, pools: PreparedPools, shadow: Shadow | None) -> None:
         self._walk.pools.replace(pools)
         self._walk.table = table
+        self._walk.observe = self._beside(shadow, table)
         if self._metrics is not None:
             self._metrics.replaced(table)
 

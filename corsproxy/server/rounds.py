@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from corsproxy.config.load import Compiled
     from corsproxy.server.brood import Worker
-    from corsproxy.server.watch import Watch
+    from corsproxy.server.reload import Reload, Reloads
 
 GATHER_SECONDS: Final = 1.0  # what a worker does not say by then is left out
 LOAD_SECONDS: Final = 30.0  # what a worker has not made ready by then, it cannot
@@ -45,9 +44,9 @@ class Loading(Round):
     """A configuration on its way into force."""
 
     def __init__(
-        self, number: int, workers: Iterable[Worker], deadline: float, compiled: Compiled, watch: Watch
+        self, number: int, workers: Iterable[Worker], deadline: float, reload: Reload, reloads: Reloads
     ) -> None:
         super().__init__(number, workers, deadline)
-        self.compiled = compiled
-        self.watch = watch
+        self.reload = reload
+        self.reloads = reloads
         self.problems: list[str] = []

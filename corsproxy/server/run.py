@@ -38,6 +38,7 @@ class Plan:
     patience: Patience = field(default_factory=Patience)
     watch: Watch | None = None  # None: the configuration stays what it is
     watching: bool = True  # whether a changed file is noticed, or only SIGHUP
+    shadow_first: bool = False  # whether a changed file is tried as a shadow before it comes in force
     mount: Mount | None = None  # pages of the admin listener that know one process, so that there may be no workers
 
 
@@ -96,12 +97,13 @@ async def _serve(
 def _keep_reloading(server: Server, compiled: Compiled, plan: Plan, alone: Alone) -> asyncio.Task[None] | None:
     if plan.watch is None:
         return None
-    from corsproxy.server.reload import Reloader  # noqa: PLC0415  # only who has a file pays for its import
+    from corsproxy.server.reload import Reloader, Reloads  # noqa: PLC0415  # only who has a file pays for its import
 
     alone.state = State(plan.watch.config_hash)
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
-    return asyncio.ensure_future(Reloader(server, compiled, plan.watch, alone).run(asked, watching=plan.watching))
+    reloads = Reloads(plan.watch, compiled, shadow_first=plan.shadow_first)
+    return asyncio.ensure_future(Reloader(server, reloads, alone).run(asked, watching=plan.watching))
 
 
 def _supervise(
@@ -113,7 +115,7 @@ def _supervise(
 ) -> int:
     # What workers need is imported here, once, and shared by all of them.
     from corsproxy.server.metric_families import remember  # noqa: PLC0415  # only several workers need it
-    from corsproxy.server.reload import check_files  # noqa: PLC0415
+    from corsproxy.server.reload import Reloads, check_files  # noqa: PLC0415
     from corsproxy.server.supervisor import Supervisor  # noqa: PLC0415
     from corsproxy.server.worker import Job, ignore_signals, work  # noqa: PLC0415
 
@@ -130,7 +132,7 @@ def _supervise(
         main,
         count=plan.workers,
         hang_after=plan.hang_after,
-        watch=plan.watch,
+        reloads=Reloads(plan.watch, compiled, shadow_first=plan.shadow_first) if plan.watch else None,
         watching=plan.watching,
         remember=remember,
         started=partial(started, listening),

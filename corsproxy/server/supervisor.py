@@ -20,9 +20,9 @@ from corsproxy.errors import CorsproxyError
 from corsproxy.server.brood import Brood, Worker
 from corsproxy.server.colleagues import Gathered, Remember, State
 from corsproxy.server.messages import Kind
-from corsproxy.server.reload import accepted, check_files, compile_change, problems, refused
+from corsproxy.server.reload import Reloads, check_files, problems, refused
 from corsproxy.server.rounds import GATHER_SECONDS, LOAD_SECONDS, Gathering, Loading
-from corsproxy.server.watch import INTERVAL, Change, Watch
+from corsproxy.server.watch import INTERVAL, Change
 from corsproxy.server.worker_channel import write_gathered
 
 if TYPE_CHECKING:
@@ -52,20 +52,20 @@ class Supervisor:
         *,
         count: int,
         hang_after: float,
-        watch: Watch | None,
+        reloads: Reloads | None,
         watching: bool,
         remember: Remember,
         started: Callable[[], None],
     ) -> None:
-        self._compiled = self._running = compiled
+        self._compiled = compiled
         self._selector = selectors.DefaultSelector()
         self._brood = Brood(self._selector, lambda sock: main(self._compiled, sock), hang_after)
         self._count = count
-        self._watch = watch
+        self._reloads = reloads
         self._watching = watching
         self._remember = remember
         self._started: Callable[[], None] | None = started
-        self._state = State(watch.config_hash if watch else "", workers_wanted=count)
+        self._state = State(reloads.watch.config_hash if reloads else "", workers_wanted=count)
         self._dead = b""  # what is kept of the snapshots of workers that have died
         self._due = [0.0] * count  # when a worker is to be started
         self._deaths = 0  # in a row
@@ -141,8 +141,8 @@ class Supervisor:
                 log.error("workers that do not end are killed: %s", ", ".join(map(str, self._brood.workers)))
                 self._failed = True
                 self._brood.kill()
-        elif self._loading is None and self._watch is not None:
-            self._look_for_change(now, self._watch)
+        elif self._loading is None and self._reloads is not None:
+            self._look_for_change(now, self._reloads)
 
     # workers
 
@@ -220,29 +220,34 @@ class Supervisor:
 
     # the configuration
 
-    def _look_for_change(self, now: float, watch: Watch) -> None:
-        change = None
+    def _look_for_change(self, now: float, reloads: Reloads) -> None:
         if self._wants_reload:
             self._wants_reload = False
-            change = watch.now()
+            self._load(reloads.watch.now(), reloads, asked=True)
         elif self._watching and now >= self._next_look:
             self._next_look = now + INTERVAL
-            change = watch.look()
-        if change is not None:
-            self._load(change, watch)
+            change = reloads.watch.look()
+            if change is not None:
+                self._load(change, reloads, asked=False)
 
-    def _load(self, change: Change, watch: Watch) -> None:
+    def _load(self, change: Change, reloads: Reloads, *, asked: bool) -> None:
         try:
-            compiled = compile_change(watch, change)
-            check_files(compiled)
+            reload = reloads.compile(change, asked=asked)
+            check_files(reload.written)
         except CorsproxyError as error:
             self._state = refused(self._state, problems(error))
             return
         self._number += 1
         workers = self._brood.workers.values()
-        self._loading = Loading(self._number, workers, time.monotonic() + LOAD_SECONDS, compiled, watch)
-        content = (change.content or b"").decode()
-        written = {"generation": self._number, "content": content, "renewed": sorted(change.renewed)}
+        self._loading = Loading(self._number, workers, time.monotonic() + LOAD_SECONDS, reload, reloads)
+        shadow = reload.written.shadow
+        written = {
+            "generation": self._number,
+            "content": reload.content.decode(),
+            "shadow": shadow.text if shadow is not None else None,
+            "renewed": sorted(reload.renewed),
+            "tried": reload.tried,
+        }
         self._brood.tell(Kind.LOAD, json.dumps(written).encode())
 
     def _answered(self, worker: Worker, answer: int | dict[str, str]) -> None:
@@ -261,9 +266,8 @@ class Supervisor:
             self._state = refused(self._state, loading.problems)
             return
         self._brood.tell(Kind.COMMIT)
-        self._compiled = loading.compiled
-        loading.watch.accept(loading.compiled)
-        self._state = accepted(self._state, loading.watch, loading.compiled, self._running)
+        self._compiled = loading.reload.compiled
+        self._state = loading.reloads.accept(loading.reload, self._state)
 
 
 def _cause(status: int) -> str:

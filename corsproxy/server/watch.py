@@ -1,4 +1,6 @@
-"""Whether the configuration has changed: its file, and the files of TLS that it names, compared by what they hold.
+"""Whether the configuration has changed: its file, and those that it names, compared by what they hold.
+
+It names a shadow, and files of TLS.
 
 The files are read again once a second: a few reads of small files cost nothing, and they see whatever way a file was
 replaced in, on every file system.  Notifications do not: a watch on a file is lost with a rename (an editor, the
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
 
 INTERVAL: Final = 1.0  # seconds between two looks
 
+_SHOWN: Final = 12  # hexadecimal digits of a digest
+
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class Change(NamedTuple):
-    """What the configuration's file holds, and which files of TLS hold something else than those in use."""
+    """What the configuration's file holds, and which of those that it names hold something else than those in use."""
 
     content: bytes | None  # None: it cannot be read
     renewed: frozenset[str]
@@ -39,13 +43,18 @@ class Watch:
 
     def __init__(self, source: ConfigFile, content: bytes, compiled: Compiled) -> None:
         self.source = source
-        self._files = tls_files(compiled)
+        self._files = named_files(compiled)
         self._in_force = self._seen = self._told = self._digests(content)
 
     @property
     def config_hash(self) -> str:
         """The digest of the configuration's text that is in force, for people."""
-        return self._in_force[self.source.file][:12]
+        return self._in_force[self.source.file][:_SHOWN]
+
+    @property
+    def told_hash(self) -> str:
+        """The same of the text that was told last."""
+        return self._told[self.source.file][:_SHOWN]
 
     def look(self) -> Change | None:
         """A change that has not been told, once it has been seen twice alike."""
@@ -61,9 +70,17 @@ class Watch:
 
     def accept(self, compiled: Compiled) -> None:
         """What was told last is in force now."""
-        self._files = tls_files(compiled)
+        self._files = named_files(compiled)
         self._in_force = self._told = self._told | {file: _digest(file) for file in self._files - self._told.keys()}
         self._seen = self._told
+
+    def is_in_force(self, content: bytes | None) -> bool:
+        """Whether this is the text of the configuration in force."""
+        return content is not None and self._in_force[self.source.file] == _hash(content)
+
+    def accept_tried(self) -> None:
+        """What was told last is tried now, beside the configuration in force; of that only certificates are new."""
+        self._in_force = self._told | {self.source.file: self._in_force[self.source.file]}
 
     def _tell(self, content: bytes | None, digests: Mapping[str, str]) -> Change:
         self._told = self._seen = dict(digests)
@@ -77,16 +94,18 @@ class Watch:
             return None
 
     def _digests(self, content: bytes | None) -> dict[str, str]:
-        own = hashlib.sha256(content).hexdigest() if content is not None else ""
+        own = _hash(content) if content is not None else ""
         return {file: _digest(file) for file in self._files} | {self.source.file: own}
 
 
-def tls_files(compiled: Compiled) -> frozenset[str]:
-    """Every file of TLS that a configuration names."""
-    return frozenset(file for file in _tls_files(compiled) if file)
+def named_files(compiled: Compiled) -> frozenset[str]:
+    """Every file that a configuration names."""
+    return frozenset(file for file in _named_files(compiled) if file)
 
 
-def _tls_files(compiled: Compiled) -> Iterator[str]:
+def _named_files(compiled: Compiled) -> Iterator[str]:
+    if compiled.shadow is not None:
+        yield compiled.shadow.file
     for listen in compiled.listen:
         yield from (listen.tls_cert, listen.tls_key, listen.tls_client_ca)
     for rule in compiled.table.rules:
@@ -95,9 +114,13 @@ def _tls_files(compiled: Compiled) -> Iterator[str]:
 
 def _digest(file: str) -> str:
     try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        return _hash(Path(file).read_bytes())
     except OSError:
         return ""
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def is_mounted_alone(file: str, mounts: Path = _MOUNTS) -> bool:

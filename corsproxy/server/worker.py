@@ -8,12 +8,13 @@ import json
 import signal
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from corsproxy.errors import CorsproxyError
 from corsproxy.server.ending import Patience, end
 from corsproxy.server.messages import Kind
 from corsproxy.server.process import Prepared, Server
+from corsproxy.server.reload import as_shadow
 from corsproxy.server.worker_channel import Order, WorkerChannel
 
 if TYPE_CHECKING:
@@ -96,10 +97,12 @@ class _Reloading:
                 self._prepared.pools.discard()
             self._prepared = None
 
-    async def _load(self, written: dict[str, str]) -> None:
+    async def _load(self, written: dict[str, Any]) -> None:
         generation = written["generation"]
         try:
-            compiled = await asyncio.to_thread(self._source.compile, written["content"].encode())
+            compiled = await asyncio.to_thread(self._source.compile, written["content"].encode(), written["shadow"])
+            if written["tried"]:
+                compiled = as_shadow(self._server.compiled, compiled, self._source.file)
             self._prepared = self._server.prepare(compiled, frozenset(written["renewed"]))
         except CorsproxyError as error:
             self._channel.tell(Kind.REFUSED, json.dumps({"generation": generation, "problem": str(error)}).encode())

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from corsproxy.config.table import Rule, RuleTable
 from corsproxy.cors.decision import Decision
-from corsproxy.cors.fetch import Headers, WireRequest, WireResponse
+from corsproxy.cors.fetch import WireRequest, WireResponse
+from corsproxy.http.fields import lines_of
 from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.framing import NO_BODY
 from corsproxy.proxy.plan import Answer, Forward, plan
@@ -74,15 +75,9 @@ class Simulation:
         answered = self._upstream(asked)
         head = ResponseHead(b"1.1", answered.status, b"", [received_line(*line) for line in answered.headers])
         delivered = delivery(NO_BODY, version=b"1.1", closes=False)
-        return WireResponse(answered.status, _lines(response_head(forward, head, delivered, lambda: _DATE)))
+        return WireResponse(answered.status, lines_of(response_head(forward, head, delivered, lambda: _DATE)))
 
 
 def _own(answer: Answer, asked: WireRequest) -> WireResponse:
     head = answer_bytes(answer, (), method=asked.method, version=b"1.1", closes=answer.closes, date=_DATE)
-    return WireResponse(answer.status, _lines(head))
-
-
-def _lines(head: bytes) -> Headers:
-    """The header lines of a head that this program has written itself."""
-    lines = head.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
-    return tuple((name, value.strip()) for name, _, value in (line.partition(b":") for line in lines))
+    return WireResponse(answer.status, lines_of(head))

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.apps.serving import NODE_APPS
-from tests.e2e.inspected import TOKEN, inspected
-from tests.e2e.rig import ORIGIN, STRANGER, preflight
+from tests.e2e.inspected import TOKEN, inspected, written
+from tests.e2e.rig import EVIL, ORIGIN, STRANGER, config, preflight
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -18,9 +18,9 @@ ENTRY = "#list li"
 
 
 @asynccontextmanager
-async def watching(browser, *, narrow=False):
+async def watching(browser, *, narrow=False, write=written):
     """An inspected proxy, and its page; the browser's console must stay silent."""
-    async with inspected() as proxy:
+    async with inspected(write=write) as proxy:
         size = {"width": 400, "height": 800} if narrow else {"width": 1280, "height": 900}
         context = await browser.new_context(viewport=size)
         origin = proxy.base.removesuffix("/inspector")
@@ -102,6 +102,28 @@ async def test_the_filters_leave_what_was_asked_for(browser):
             await page.select_option(f"#{control}", "")
         await page.fill("#text", "ORD")
         assert await entries.count() == 1
+
+
+async def test_what_the_shadow_would_do_is_a_filter_once_there_is_any_of_it(browser):
+    def write(upstream):
+        return config(upstream, admin="127.0.0.1:0", rule={"shadow": {"allow_origins": [EVIL]}})
+
+    async with watching(browser, write=write) as (proxy, page):
+        await proxy.ask(b"GET /plain")
+        detail = await opened(page, "/plain")
+        assert "null" not in await detail.inner_text()
+        assert not await page.locator("#shadow").is_visible()
+        await some(proxy)
+        await proxy.ask(b"GET /gained", STRANGER)
+        await page.locator(ENTRY, has_text="/gained").wait_for()
+        await page.select_option("#shadow", "newly-denied")
+        (entry,) = await page.locator(ENTRY).all_inner_texts()
+        said = "in the shadow: would be denied: the origin https://app.example.com is not allowed"
+        assert entry.count(said) == 2  # of the preflight, and of what it asked for
+        detail = await opened(page, "/x")
+        assert "To leave it as it is: add `- https://app.example.com` to allow_origins" in await detail.inner_text()
+        await page.select_option("#shadow", "newly-allowed")
+        assert "/gained" in await page.locator(ENTRY).inner_text()
 
 
 async def test_a_policy_is_tried_in_the_page(browser):

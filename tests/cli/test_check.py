@@ -214,3 +214,55 @@ def test_problems_have_colours_on_a_terminal():
 def test_nothing_in_a_configuration_is_markup():
     printed = on_a_terminal("rules: [{path: '/[red]x', upstream: http://a, policy: none}]", NO_COLOR="1")
     assert "/[red]x" in printed
+
+
+SHADOWED = """\
+shadow: tried.yaml
+rules: [{path: /a, upstream: "http://127.0.0.1:8000", policy: {allow_origins: "https://a.test"}}]
+"""
+TRIED = """\
+rules:
+  - {upstream: "http://127.0.0.1:8000", policy: {allow_origins: "https://b.test"}}
+policies: {unused: {allow_origins: "https://c.test"}}
+"""
+
+
+@pytest.fixture
+def shadowed(tmp_path):
+    (tmp_path / "config.yaml").write_text(SHADOWED)
+    (tmp_path / "tried.yaml").write_text(TRIED)
+    return tmp_path
+
+
+def test_the_shadow_is_shown_too_and_its_warnings(shadowed):
+    """The path in the file begins at its folder, wherever the command is run."""
+    result = CliRunner().invoke(cli, ["check", "-c", str(shadowed / "config.yaml")])
+    assert result.exit_code == 0
+    _, _, shown = result.output.partition(f"in the shadow, where it decides nothing: {shadowed}/tried.yaml\n\n")
+    assert shown.splitlines()[1].split() == ["any", "/", "http://127.0.0.1:8000", "/", "(inline)", "2"]
+    assert "origins      https://b.test" in shown
+    assert f"{shadowed}/tried.yaml:3:12: warning: no rule uses the policy 'unused'" in result.stderr
+
+
+def test_json_of_a_shadow(shadowed):
+    found = json.loads(CliRunner().invoke(cli, ["check", "-c", str(shadowed / "config.yaml"), "--json"]).stdout)
+    assert found["shadow"]["file"] == f"{shadowed}/tried.yaml"
+    assert [rule["path"] for rule in found["shadow"]["rules"]] == ["/"]
+    assert found["shadow"]["policies"]["/ (inline)"]["allow_origins"] == ["https://b.test"]
+    (shadowed / "own.yaml").write_text(SHADOWED.replace("shadow: tried.yaml", "").replace("}}]", "}, shadow: none}]"))
+    own = json.loads(CliRunner().invoke(cli, ["check", "-c", str(shadowed / "own.yaml"), "--json"]).stdout)["shadow"]
+    assert (own["file"], [rule["policy"] for rule in own["rules"]]) == (None, [None])
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "config.yaml:1:9: the shadow {}/tried.yaml cannot be read (No such file or directory)"),
+        ("rules: 5", "tried.yaml:1:8: this must be a list, not 5"),
+        (SHADOWED, "tried.yaml:1:1: this configuration is itself tried as a shadow"),
+    ],
+)
+def test_a_shadow_that_is_wrong_is_a_problem_with_its_place(shadowed, content, problem):
+    (shadowed / "tried.yaml").unlink() if content is None else (shadowed / "tried.yaml").write_text(content)
+    result = CliRunner().invoke(cli, ["check", "-c", str(shadowed / "config.yaml")])
+    assert (result.exit_code, f"{shadowed}/{problem.format(shadowed)}" in result.stderr) == (1, True)

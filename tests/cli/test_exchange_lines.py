@@ -11,7 +11,8 @@ from corsproxy.cli import exchange_lines, remarks
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.remarks import Comment, Remark
 from corsproxy.config.load import load_config
-from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.cors.decision import NO_POLICY, Decision, Outcome
+from corsproxy.cors.flip import NO_RULE, Change, Difference, Flip
 from corsproxy.proxy.exchange import Exchange
 
 RULE = load_config(
@@ -347,3 +348,41 @@ def test_secrets_in_a_target_are_not_printed():
     assert "abcdef" not in "".join(lines)
     assert "/api/x?access_token=***&a=1" in lines[0]
     assert "/api/x?access_token=***&a=1" in lines[1]  # the browser's sentence names the URL
+
+
+# The shadow.
+
+FLIP = Flip(
+    Difference(Change.NEWLY_DENIED, Outcome.DENIED_ORIGIN, b"https://b.test"),
+    Decision(Outcome.DENIED_ORIGIN, subject=b"https://b.test"),
+    *("/api", "tried.yaml:4:5", "web", "tried.yaml:2:3"),
+)
+GAINED = Flip(Difference(Change.NEWLY_ALLOWED, NO_RULE), Decision(Outcome.ALLOWED), "/", "tried.yaml:4:5", "none")
+
+
+def test_what_the_shadow_would_do_is_told_below_the_exchange_once_and_then_counted():
+    lines = printed(*[exchange(shadow=FLIP)] * 10)
+    assert lines[1:4] == [
+        "    shadow:  would be denied: the origin https://b.test is not allowed",
+        "    there:   /api (tried.yaml:4:5), policy web (tried.yaml:2:3)",
+        "    fix:     add `- https://b.test` to allow_origins of policy web",
+    ]
+    assert [line for line in lines[4:] if line.startswith(" ")] == [
+        "    shadow:  newly-denied, 10 times by now, /api (tried.yaml:4:5), policy web (tried.yaml:2:3)"
+    ]
+
+
+def test_of_a_flip_that_takes_nothing_away_there_is_nothing_to_mend():
+    assert printed(exchange(shadow=GAINED, rule=None), sample=None)[1:] == [
+        "    shadow:  would be allowed; it is denied now: no rule matches",
+        "    there:   / (tried.yaml:4:5), policy none",
+    ]
+    assert printed(exchange(shadow=Flip(Difference(Change.NEWLY_DENIED, NO_RULE), NO_POLICY)))[2:] == [
+        "    there:   no rule",
+        "    fix:     add a rule for this host and path to the shadow",
+    ]
+
+
+def test_flips_of_made_up_origins_are_counted_as_one():
+    lines = printed(*(exchange(shadow=FLIP, origin=b"https://%d.test" % number) for number in range(101)), sample=None)
+    assert lines[-1].startswith("    shadow:  too many verdicts differ to name each; counted from here on, /api (tried")

@@ -27,7 +27,7 @@ def keys_of(section, prefix=""):
 
 
 def below(value, path):
-    if path == "rules[].policy":  # a policy written there has the keys of policies.NAME
+    if path in {"rules[].policy", "rules[].shadow"}:  # a policy written there has the keys of policies.NAME
         return
     if "$ref" in value:
         yield from keys_of(SCHEMA["$defs"][value["$ref"].rpartition("/")[2]], f"{path}.")

@@ -59,7 +59,7 @@ def said(text: str, *problems: str):
             "rules:\n  - upstream: http://a\n    policy: none\n    allow_origins: '*'\n    zzz: 1\n",
             "4:5: 'allow_origins' is no key of a rule; it belongs to a policy",
             "5:5: unknown key 'zzz'; the keys of a rule are path, host, upstream, policy, strip_prefix, upstream_cors,"
-            " forward_host, forward_origin, headers, cookies, limits, dangerously_share_credentials",
+            " forward_host, forward_origin, headers, cookies, limits, shadow, dangerously_share_credentials",
         ),
         said(
             "rules:\n  - upstream: http://a\n    policy: none\n    headers: {request: {replace: {}}}\n",

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.config.load import load_config
-from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.cors.decision import NO_POLICY, Decision, Outcome
+from corsproxy.cors.flip import NO_RULE, Change, Difference, Flip
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.server import access_log
 from corsproxy.server.access_log import EVERYTHING, JsonLog, Sample
@@ -108,6 +109,42 @@ def test_what_is_not_named_is_counted_without_names():
     flood = [exchange(Outcome.DENIED_ORIGIN, b"https://%d.test" % number) for number in range(101)]
     last = logged(*flood, sample=None)[-1]
     assert (last["count"], last["origin"], last["reason"], last["message"], last["fix"]) == (1, None, None, None, None)
+
+
+FLIP = Flip(
+    Difference(Change.NEWLY_DENIED, Outcome.DENIED_ORIGIN, b"https://a.test"),
+    Decision(Outcome.DENIED_ORIGIN, subject=b"https://a.test"),
+    *("/api", "tried.yaml:4:5", "web", "tried.yaml:2:3"),
+)
+
+
+def test_what_the_shadow_would_do_is_told_once_and_counted():
+    lines = logged(*[exchange(shadow=FLIP)] * 10, sample=None)
+    assert [line["event"] for line in lines] == ["shadow", "shadow"]
+    assert [line["count"] for line in lines] == [1, 10]
+    assert {key: value for key, value in lines[0].items() if key not in {"time", "event", "count"}} == {
+        "rule": "/api",
+        "where": "config.yaml:1:9",
+        "verdict": "newly-denied",
+        "reason": "denied-origin",
+        "shadow_rule": "/api",
+        "shadow_where": "tried.yaml:4:5",
+        "shadow_policy": "web",
+        "shadow_policy_where": "tried.yaml:2:3",
+        "origin": "https://a.test",
+        "method": "GET",
+        "path": "/api/x?page=2",
+        "message": "would be denied: the origin https://a.test is not allowed",
+        "fix": "add `- https://a.test` to allow_origins of policy web",
+    }
+
+
+def test_flips_that_are_not_named_are_counted_without_names():
+    flood = [exchange(shadow=FLIP, origin=b"https://%d.test" % number) for number in range(101)]
+    last = logged(*flood, sample=None)[-1]
+    assert (last["count"], last["origin"], last["path"], last["message"], last["fix"]) == (1, None, None, None, None)
+    (line,) = logged(exchange(shadow=Flip(Difference(Change.NEWLY_DENIED, NO_RULE), NO_POLICY), rule=None), sample=None)
+    assert (line["rule"], line["shadow_rule"], line["reason"]) == (None, None, "no-rule")
 
 
 def test_the_programs_own_lines_are_json_too():

@@ -1,4 +1,4 @@
-"""Which denials are worth a line."""
+"""Which denials, and which flips of the shadow, are worth a line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from corsproxy.config.load import load_config
 from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.cors.flip import Change, Difference, Flip
 from corsproxy.proxy.exchange import Exchange
-from corsproxy.server.denials import BURST, LONGEST, REMEMBERED, Denials
+from corsproxy.server.causes import BURST, LONGEST, REMEMBERED, Met
+from corsproxy.server.denials import Denials, Flips
 
 TEXT = "rules: [{path: /, upstream: 'http://a', policy: {allow_origins: https://a.test}}]"
 RULE = load_config(TEXT, "config.yaml", {}).table.rules[0]
@@ -65,7 +67,7 @@ def test_memory_and_lines_have_a_bound(floods):
         for step in range(20):
             told = denials.meet(denied(b"https://%d.test" % (number * 20 + step), at=now))
             lines += told is not None and told.count == 1
-    assert len(denials._counts) <= REMEMBERED
+    assert len(denials.causes) <= REMEMBERED
     assert lines <= BURST + now + 2
 
 
@@ -73,5 +75,29 @@ def test_long_origins_that_begin_alike_are_one_cause():
     denials = Denials()
     for tail in (b"b", b"c"):
         denials.meet(denied(b"https://a" + b"a" * 60_000 + tail))
-    ((_, _, subject, _),) = denials._counts
+    ((_, subject),) = denials.causes._counts
     assert len(subject) == LONGEST
+
+
+# What the shadow would decide otherwise.
+
+
+def flipped(origin=b"https://b.test", change=Change.NEWLY_DENIED, method=b"GET", at=0.0, rule=RULE):
+    flip = Flip(Difference(change, Outcome.DENIED_ORIGIN, origin), Decision(Outcome.DENIED_ORIGIN), "/", "t:1:1", "p")
+    return Exchange("", method, b"/", b"h", origin, rule=rule, shadow=flip, started=at)
+
+
+def test_a_flip_is_counted_by_rule_change_origin_and_method():
+    flips = Flips()
+    told = [flips.meet(flipped()) for _ in range(100)]
+    assert [met.count for met in told if met] == [1, 10, 100]
+    for other in ({"origin": b"https://c.test"}, {"change": Change.CHANGED}, {"method": b"PUT"}, {"rule": None}):
+        assert flips.meet(flipped(**other)) == Met(count=1, named=True)
+    assert flips.meet(Exchange("", b"GET", b"/", b"h", b"", rule=RULE)) is None
+
+
+def test_flips_of_made_up_origins_and_methods_have_a_bound():
+    flips = Flips()
+    told = [flips.meet(flipped(b"https://%d.test" % number, method=b"M%d" % number)) for number in range(5000)]
+    assert sum(met is not None and met.named for met in told) == BURST
+    assert len(flips.causes) == BURST + 1

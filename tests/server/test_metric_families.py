@@ -64,6 +64,6 @@ def test_every_label_has_few_values():
     """None of what a client sends may become one."""
     labels = {label for family in FAMILIES.values() for label in family.labels}
     assert labels == {
-        *("rule", "status", "outcome", "upstream", "state", "result", "hash", "limit"),
+        *("rule", "status", "outcome", "upstream", "state", "result", "hash", "limit", "verdict"),
         *("version", "python", "compiled", "lane"),
     }

@@ -19,7 +19,7 @@ from corsproxy.config.load import load_config
 from corsproxy.server import reload
 from corsproxy.server.colleagues import Alone
 from corsproxy.server.config_file import ConfigFile
-from corsproxy.server.reload import Reloader, accepted
+from corsproxy.server.reload import Reloader, Reloads, accepted
 from corsproxy.server.watch import Watch
 from tests.e2e.rig import (
     EVIL,
@@ -45,7 +45,7 @@ RELOADS = int(os.environ.get("CORSPROXY_TEST_RELOADS", "100"))  # scripts/reload
 class Reloaded(RunningProxy):
     """A proxy whose file can be written anew."""
 
-    def __init__(self, file: Path, text: str) -> None:
+    def __init__(self, file: Path, text: str, *, shadow_first: bool = False) -> None:
         file.write_text(text)
         self.file = file
         source = ConfigFile(str(file), {}, "corsproxy-test")
@@ -53,12 +53,12 @@ class Reloaded(RunningProxy):
         super().__init__(self.running)
         self.alone = Alone()
         self.watch = Watch(source, text.encode(), self.running)
-        self.reloader = Reloader(self.server, self.running, self.watch, self.alone)
+        self.reloader = Reloader(self.server, Reloads(self.watch, self.running, shadow_first=shadow_first), self.alone)
 
-    async def reload(self, text: str | None = None) -> None:
+    async def reload(self, text: str | None = None, *, asked: bool = True) -> None:
         if text is not None:
             self.file.write_text(text)
-        await self.reloader.reload(self.watch.now())
+        await self.reloader.reload(self.watch.now(), asked=asked)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -256,7 +256,7 @@ async def test_a_certificate_is_renewed_for_new_connections(tmp_path):
         change = proxy.watch.look()
         assert change is not None
         assert change.renewed == {tls["cert"]}
-        await proxy.reloader.reload(change)
+        await proxy.reloader.reload(change, asked=False)
         assert proxy.watch.look() is None
         for name in ("a.example", ""):
             _, writer = await asked(new, name)
@@ -315,3 +315,99 @@ async def test_it_is_asked_for_by_a_signal_or_noticed(tmp_path, monkeypatch):
         running.cancel()
         loop.remove_signal_handler(signal.SIGHUP)
         assert (await proxy.ask(b"GET /x", ORIGIN)).cors == []
+
+
+# The shadow
+
+
+TRIED = {"allow_origins": [EVIL]}
+
+
+def shadows(proxy):
+    """What is tried, and what is in force."""
+    return proxy.server.compiled.shadow, proxy.server.table
+
+
+async def test_a_shadow_is_read_again_with_the_configuration_and_whole_or_not_at_all(tmp_path):
+    """A path in it begins at the configuration's folder, and the file is watched."""
+    (tmp_path / "conf").mkdir()
+    tried = tmp_path / "conf" / "tried.yaml"
+    async with RawUpstream(answering(OK)) as upstream:
+        tried.write_text(config(upstream.url, policy=TRIED))
+        text = config(upstream.url, shadow="tried.yaml")
+        async with Reloaded(tmp_path / "conf" / "config.yaml", text) as proxy:
+            before = shadows(proxy)
+            for content, problem in [
+                (b"rules: [", "tried.yaml:1:9"),
+                (b"\xff", "tried.yaml: byte 0 of the file is not UTF-8"),
+                (text.encode(), "tried.yaml:11:1: this configuration is itself tried as a shadow"),
+                (None, "config.yaml:11:9: the shadow"),
+            ]:
+                tried.write_bytes(content) if content is not None else tried.unlink()
+                await proxy.reload()
+                assert any(problem in found for found in proxy.alone.state.refused), problem
+                assert shadows(proxy) == before
+            await proxy.ask(b"GET /x", ORIGIN)
+            assert (await proxy.recorded())[0].shadow
+            tried.write_text(config(upstream.url))
+            assert proxy.watch.look() is None  # seen once
+            change = proxy.watch.look()
+            assert change is not None
+            await proxy.reloader.reload(change, asked=False)
+            assert proxy.alone.state.refused == ()
+            assert (await proxy.ask(b"GET /x", ORIGIN)).cors == GRANT
+            assert (await proxy.recorded(2))[1].shadow is None
+            await proxy.reload(config(upstream.url))
+            assert shadows(proxy)[0] is None
+
+
+async def test_a_file_is_tried_first_and_in_force_when_that_is_asked_for(tmp_path, caplog):
+    caplog.set_level("INFO")
+    async with RawUpstream(answering(OK)) as upstream:
+        now, then = config(upstream.url), config(upstream.url, policy=TRIED)
+        async with Reloaded(tmp_path / "config.yaml", now, shadow_first=True) as proxy:
+            hashes = proxy.watch.config_hash
+
+            async def asked() -> tuple[bool, bool]:
+                """Whether the page is let in, and whether the shadow would see that otherwise."""
+                answered = await proxy.ask(b"GET /x", ORIGIN)
+                return answered.cors == GRANT, bool((await proxy.recorded(len(proxy.exchanges) or 1))[-1].shadow)
+
+            await proxy.reload(then, asked=False)
+            assert await asked() == (True, True)
+            assert proxy.alone.state.reloads == 0
+            assert proxy.alone.state.shadow_config not in {"", hashes}
+            assert "SIGHUP puts it in force" in caplog.messages[-1]
+            await proxy.reload(config(upstream.url, policy="nobody"))  # what is refused ends nothing
+            assert proxy.alone.state.refused
+            assert await asked() == (True, True)
+            await proxy.reload(now)  # it is in force already, which drops what was tried
+            assert (await asked(), proxy.alone.state.shadow_config) == ((True, False), "")
+            await proxy.reload(then)
+            assert await asked() == (True, True)  # asked for, and not tried yet
+            await proxy.reload()
+            assert await asked() == (False, False)
+            assert (proxy.alone.state.config_hash, proxy.alone.state.shadow_config) == (proxy.watch.config_hash, "")
+            assert proxy.watch.config_hash != hashes
+
+
+async def test_a_certificate_is_renewed_while_another_file_is_tried(tmp_path):
+    """Of what is only tried nothing else is in force; and what could not come in force is not tried."""
+
+    def issue():
+        trustme.CA().issue_cert("a.example").private_key_and_cert_chain_pem.write_to_path(f"{tmp_path}/cert.pem")
+
+    issue()
+    tls = {"address": "127.0.0.1:0", "tls": {"cert": f"{tmp_path}/cert.pem", "key": f"{tmp_path}/cert.pem"}}
+    text = config("http://127.0.0.1:1", listen=tls)
+    async with Reloaded(tmp_path / "config.yaml", text, shadow_first=True) as proxy:
+        await proxy.reload(config("http://127.0.0.1:1", listen=tls, policy=TRIED))
+        issue()
+        change = proxy.watch.now()
+        assert change.renewed == {f"{tmp_path}/cert.pem"}
+        await proxy.reloader.reload(change, asked=False)
+        assert proxy.watch.now().renewed == set()
+        assert proxy.alone.state.shadow_config
+        tls["tls"]["cert"] = f"{tmp_path}/none.pem"
+        await proxy.reload(config("http://127.0.0.1:1", listen=tls))
+        assert "none.pem" in proxy.alone.state.refused[0]

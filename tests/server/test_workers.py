@@ -200,3 +200,31 @@ async def test_workers_that_never_serve_are_given_up(tmp_path):
     assert ended.code == 1
     assert "ended by exit status 3, and none has ever served; giving up" in ended.err
     assert "listening" not in ended.out
+
+
+async def test_every_worker_asks_the_shadow_and_a_file_is_tried_in_all_of_them(tmp_path):
+    """First the shadow that the configuration names, then another configuration, which SIGHUP puts in force."""
+    verdicts = 'corsproxy_shadow_verdicts_total{rule="/",verdict="newly-denied"}'
+    tried = tmp_path / "tried.yaml"
+    tried.write_text("rules: [{path: /, upstream: 'http://127.0.0.1:1', policy: {allow_origins: https://b.example}}]")
+    top = {"admin": "127.0.0.1:0", "shadow": "tried.yaml"}
+    async with workers(tmp_path, None, "--shadow-reload", "--no-watch", **top) as (process, port, upstream, file):
+        admin = int((await process.line("admin on ")).rpartition(":")[2])
+        assert await process.line("in the shadow: ") == f"in the shadow: {tried}"
+
+        async def asked(count: int) -> list[bool]:
+            """Whether the page is let in, on connections of their own."""
+            answers = [await (await process.connect(port)).ask(b"GET /x", ORIGIN) for _ in range(count)]
+            return sorted({answered.cors == GRANT for answered in answers})
+
+        assert await asked(8) == [True]
+        assert (await metrics(process, admin))[verdicts] == 8
+        file.write_text(config(upstream.url, policy={"allow_origins": [EVIL]}, admin="127.0.0.1:0"))
+        process.process.send_signal(signal.SIGHUP)
+        await said(process, "SIGHUP puts it in force")
+        assert await asked(8) == [True]
+        assert (await metrics(process, admin))[verdicts] == 16
+        process.process.send_signal(signal.SIGHUP)
+        await said(process, "configuration reloaded")
+        assert await asked(8) == [False]
+        assert (await process.ended(signal.SIGTERM)).code == 0

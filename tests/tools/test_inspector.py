@@ -7,6 +7,8 @@ import shlex
 
 import pytest
 
+from corsproxy.cors.decision import Decision, Outcome
+from corsproxy.cors.flip import Change, Difference, Flip
 from corsproxy.cors.words import advice
 from corsproxy.tools.har import read_har
 from corsproxy.tools.inspector.changes import Kind
@@ -325,3 +327,26 @@ async def test_what_cannot_be_asked_again_is_said(table, lacks):
     door = None if lacks == "a way in" else Door("127.0.0.1", 9, tls=False, credentials=True)
     with pytest.raises(NotReplayed):
         await replay(one, door)
+
+
+def test_what_the_shadow_would_do_is_told_with_its_place(table):
+    flip = Flip(
+        Difference(Change.NEWLY_DENIED, Outcome.DENIED_ORIGIN, APP),
+        Decision(Outcome.DENIED_ORIGIN, subject=APP),
+        *("/", "tried.yaml:4:5", "web", "tried.yaml:2:3"),
+    )
+    one = exchange(table)
+    assert (row(Recorded(1, one), 0)["shadow"], details(case_of(one, None), known(table))["shadow"]) == ("", [])
+    one.shadow = flip
+    words = "would be denied: the origin https://app.example.com is not allowed"
+    shown = row(Recorded(1, one), 0)
+    assert (shown["shadow"], shown["in_the_shadow"]) == ("newly-denied", words)
+    (told,) = details(case_of(one, None), known(table))["shadow"]
+    assert told == {
+        "said": words,
+        "rule": "/",
+        "where": "tried.yaml:4:5",
+        "policy": "web",
+        "policy_where": "tried.yaml:2:3",
+        "fix": "add `- https://app.example.com` to allow_origins of policy web",
+    }

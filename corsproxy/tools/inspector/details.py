@@ -8,6 +8,8 @@ from typing import Any
 
 from corsproxy.config.table import Rule, RuleTable
 from corsproxy.cors.decision import Decision
+from corsproxy.cors.flip import Flip, remedy, said
+from corsproxy.http.answers import printable
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.tools.inspector.changes import Change, changes, hidden, of_request, of_response
 from corsproxy.tools.inspector.exports import Message, as_curl, as_fetch
@@ -44,6 +46,7 @@ def details(case: Case, known: Known) -> dict[str, Any]:
         "explanation": explained(case, known.table, known.config),
         "rule": _rule(exchange.rule),
         "advice": _advice(exchange, known.advise),
+        "shadow": [_shadow(one.shadow) for one in (case.preflight, case.actual) if one is not None and one.shadow],
         "policy_text": policy_text(exchange.rule, exchange.origin),
         "curl": as_curl(message),
         "fetch": as_fetch(message),
@@ -109,6 +112,17 @@ def _rule(rule: Rule | None) -> dict[str, Any] | None:
     policy = rule.policy
     name, where = (policy.name, policy.where) if policy else ("none", "")
     return {"name": rule.name, "where": rule.where, "policy": name, "policy_where": where}
+
+
+def _shadow(flip: Flip) -> dict[str, str]:
+    return {
+        "said": printable(said(flip)),
+        "rule": flip.rule,
+        "where": flip.where,
+        "policy": flip.policy,
+        "policy_where": flip.policy_where,
+        "fix": printable(remedy(flip)),
+    }
 
 
 def _advice(exchange: Exchange, advise: Advise) -> str:

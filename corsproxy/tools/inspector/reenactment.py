@@ -13,6 +13,7 @@ from typing import Final
 from corsproxy.config.table import RuleTable
 from corsproxy.cors.fetch import Headers
 from corsproxy.http.answers import OwnAnswer
+from corsproxy.http.fields import lines_of
 from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.framing import NO_BODY
@@ -38,7 +39,7 @@ def forwarded(exchange: Exchange, table: RuleTable) -> Headers | None:
         return None
     endpoints = planned.rule.upstream.endpoints
     authority = next((point.authority for point in endpoints if str(point) == exchange.upstream), b"")
-    return _lines(planned.head(authority))
+    return lines_of(planned.head(authority))
 
 
 def delivered(exchange: Exchange, table: RuleTable) -> Headers | None:
@@ -52,17 +53,17 @@ def delivered(exchange: Exchange, table: RuleTable) -> Headers | None:
     if exchange.heard and exchange.status != 101 and isinstance(planned, Forward):
         received = [received_line(*field) for field in exchange.answered]
         head = ResponseHead(b"1.1", exchange.status, b"", received)
-        return _lines(response_head(planned, head, delivery(NO_BODY, version=b"1.1", closes=False), lambda: date))
+        return lines_of(response_head(planned, head, delivery(NO_BODY, version=b"1.1", closes=False), lambda: date))
     if isinstance(planned, Forward) and exchange.status == 101:
-        return (*_lines(b"\r\n" + planned.decision.lines), *_SWITCH)
+        return (*lines_of(b"\r\n" + planned.decision.lines), *_SWITCH)
     own = planned.own if isinstance(planned, Answer) else OwnAnswer(exchange.status, "")
     answer = Answer(own._replace(status=exchange.status), exchange.decision, exchange.rule)
-    return _lines(answer_bytes(answer, (), method=exchange.method, version=b"1.1", closes=False, date=date))
+    return lines_of(answer_bytes(answer, (), method=exchange.method, version=b"1.1", closes=False, date=date))
 
 
 def granted(exchange: Exchange) -> Headers:
     """What a browser judges of the answer, from the record alone: enough where the table has been replaced."""
-    own = _lines(b"\r\n" + exchange.decision.lines)
+    own = lines_of(b"\r\n" + exchange.decision.lines)
     policy = exchange.rule.policy if exchange.rule is not None else None
     return own if policy is not None else (*exchange.answered, *own)
 
@@ -70,12 +71,6 @@ def granted(exchange: Exchange) -> Headers:
 def began(exchange: Exchange) -> float:
     """When it began, in seconds since the epoch."""
     return time.time() - (time.perf_counter() - exchange.started)
-
-
-def _lines(head: bytes) -> Headers:
-    """The header lines of a head that this program has written itself, below its first line."""
-    lines = head.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
-    return tuple((name, value.strip()) for name, colon, value in (line.partition(b":") for line in lines) if colon)
 
 
 def _planned(exchange: Exchange, table: RuleTable) -> Answer | Forward | None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from corsproxy.config.table import Rule, RuleTable
 from corsproxy.cors.decision import Outcome
+from corsproxy.cors.flip import said
 from corsproxy.http.answers import printable
 from corsproxy.http.redaction import shown_target
 from corsproxy.proxy.exchange import Exchange
@@ -89,6 +90,8 @@ def row(recorded: Recorded, pair: int) -> dict[str, Any]:
         "milliseconds": round(exchange.duration * 1000, 1),
         "websocket": exchange.websocket,
         "failure": printable(exchange.failure),
+        "shadow": exchange.shadow.difference.change.value if exchange.shadow else "",
+        "in_the_shadow": printable(said(exchange.shadow)) if exchange.shadow else "",
     }
 
 

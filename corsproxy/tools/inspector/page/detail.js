@@ -19,7 +19,7 @@ export async function showDetail(article, row, close) {
   if (article.dataset.number !== String(row.id)) return; // another one has been chosen meanwhile
   const { explanation, rule } = found;
   article.dataset.verdict = explanation ? (explanation.blocked ? "blocked" : "allowed") : "";
-  article.replaceChildren(
+  const parts = [
     back(close),
     make("h2", {}, `${row.requested || row.method} ${row.target}`),
     make(
@@ -33,11 +33,18 @@ export async function showDetail(article, row, close) {
     row.failure ? make("p", { class: "failure" }, row.failure) : "",
     actions(row, found),
     ...(explanation ? explanationSections(explanation, found.advice) : []),
+    section("In the shadow", found.shadow.map(inTheShadow)),
     section("Try it", explanation && row.rule ? tryIt(row, found.policy_text) : null),
     ...found.heads.flatMap(headSections),
     section("Timeline", timeline(found.timeline)),
     make("p", { class: "bodies" }, `Bodies are not recorded: ${found.request_bytes} bytes went up, ${found.response_bytes} came back.`),
-  );
+  ];
+  article.replaceChildren(...parts.filter(Boolean));
+}
+
+function inTheShadow({ said, rule, where, policy, policy_where, fix }) {
+  const place = rule ? `by the rule ${rule} (${where}), policy ${policy}${policy_where ? ` (${policy_where})` : ""}` : "no rule there";
+  return [make("p", { class: "shadow" }, `It ${said}`), make("p", {}, place), fix ? make("p", {}, `To leave it as it is: ${fix}`) : null];
 }
 
 function back(close) {

@@ -7,7 +7,7 @@ import { ExchangeList } from "./list.js";
 import { showRules } from "./rules.js";
 
 const at = (id) => document.getElementById(id);
-const controls = ["text", "verdict", "status", "origin", "rule"].map(at);
+const controls = ["text", "verdict", "status", "origin", "rule", "shadow"].map(at);
 const detail = at("detail");
 
 const list = new ExchangeList(at("list"), {
@@ -48,6 +48,7 @@ function tell(news) {
   list.tell(news);
   choices(at("origin"), news.rows.map((row) => [row.origin, row.origin]));
   choices(at("rule"), news.rules.map((rule) => [rule.where, rule.name]));
+  if (news.rows.some((row) => row.shadow)) at("shadow").parentElement.hidden = false;
   showRules(at("rules"), news.rules, (number) => list.choose(number));
 }
 

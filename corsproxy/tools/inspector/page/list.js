@@ -71,14 +71,15 @@ export class ExchangeList {
   }
 
   matches(row) {
-    const { text, verdict, status, origin, rule } = this.filters();
+    const { text, verdict, status, origin, rule, shadow } = this.filters();
     const preflight = row.requested ? null : this.rows.get(row.pair);
     return (
       row.target.toLowerCase().includes(text.toLowerCase()) &&
       (!verdict || row.verdict === verdict) &&
       (!status || [row, preflight].some((one) => one && String(one.status)[0] === status)) &&
       (!origin || row.origin === origin) &&
-      (!rule || row.where === rule)
+      (!rule || row.where === rule) &&
+      (!shadow || [row, preflight].some((one) => one && one.shadow === shadow))
     );
   }
 
@@ -101,6 +102,7 @@ export class ExchangeList {
       make("span", { class: "request" }, make("b", {}, method), " ", row.target),
       make("span", { class: "status" }, preflight ? `preflight ${preflight.status}, then ` : "", String(row.status || "no answer")),
       make("span", { class: "origin" }, row.origin ? `from ${row.origin}` : "no Origin"),
+      ...[row, preflight].filter((one) => one?.shadow).map((one) => make("span", { class: "shadow" }, `in the shadow: ${one.in_the_shadow}`)),
       make("span", { class: "time" }, `${new Date(row.began).toLocaleTimeString()}, ${row.milliseconds} ms`),
     ];
   }
