@@ -94,7 +94,8 @@ def test_kinds_of_values_have_names():
 
 
 def test_every_section_has_a_title_for_messages():
-    assert set(TITLES) == set(Section.__subclasses__())
+    ours = {section for section in Section.__subclasses__() if section.__module__.startswith("corsproxy.config.")}
+    assert set(TITLES) == ours
 
 
 RULES = "rules: [{upstream: http://a, policy: none}]\n"
