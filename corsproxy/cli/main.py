@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "import": "Read nginx's, Express's, Flask's or the Gateway API's CORS configuration as a rule table.",
     "conformance": "Put a server to the vectors: how much of CORS it gets right.",
     "diff": "Say what a change of the configuration newly allows pages, or denies them.",
+    "export": "Write the rule table in the configuration of Envoy, nginx and others.",
     "schema": "Print the JSON Schema of configuration files, for editors.",
     "healthcheck": "Ask a running proxy whether it is ready.",
 }

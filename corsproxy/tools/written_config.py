@@ -9,7 +9,7 @@ from corsproxy.config.document import read_document
 from corsproxy.config.load import Compiled, load_config
 from corsproxy.config.model import PolicyConfig
 from corsproxy.config.table import Rule
-from corsproxy.config.written import Node, Path
+from corsproxy.config.written import Node, Path, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,10 @@ class WrittenConfig:
     def same(self, path: Path, other: Path) -> bool:
         """Whether two paths lead to the same words of the text, as those of an alias and its anchor do."""
         return self._root.find(path).node.place == self._root.find(other).node.place
+
+    def place(self, path: Path) -> Place:
+        """Where the last step of a path that is written stands."""
+        return self._root.find(path).key_place
 
     def policy_path(self, rule: Rule) -> Path | None:
         """Where the policy of a rule is written; None where it has none."""

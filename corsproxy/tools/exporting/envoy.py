@@ -27,6 +27,7 @@ from corsproxy.tools.exporting.expressions import (
     sloppy_path,
     strict_path,
 )
+from corsproxy.tools.exporting.features import Feature
 from corsproxy.tools.exporting.routes import Edits, Host, Route, Routes
 
 _MUTATION: Final = "envoy.filters.http.header_mutation"
@@ -43,6 +44,11 @@ _FORWARDED: Final = (
     "x-rewrite-url",
 )
 _ASKED: Final = "access-control-request-method"
+
+KEPT: Final = frozenset(Feature) - {
+    *(Feature.COOKIES, Feature.FORWARD_ORIGIN, Feature.MAX_REQUEST_BODY, Feature.MAX_RESPONSE_BODY),
+    *(Feature.EACH_AUTHORITY, Feature.SYSTEMD, Feature.PROXY_PROTOCOL, Feature.TRUSTED_PROXIES, Feature.REQUEST_ID),
+}
 
 
 def render(routes: Routes) -> str:

@@ -18,6 +18,7 @@ from corsproxy.config.table import Endpoint, Upstream
 from corsproxy.tools.exporting.cases import Cors
 from corsproxy.tools.exporting.comments import one_line as comment
 from corsproxy.tools.exporting.expressions import AMBIGUOUS, ESCAPED, cut, literal, sloppy_path, strict_path
+from corsproxy.tools.exporting.features import Feature
 from corsproxy.tools.exporting.nginx_maps import (
     PREAMBLE,
     begins,
@@ -39,6 +40,12 @@ _GRANTS: Final = (
     *("Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age"),
     *("Access-Control-Allow-Private-Network", "Timing-Allow-Origin", "Alt-Svc"),
 )
+
+KEPT: Final = frozenset(Feature) - {
+    *(Feature.EXPOSES_ALL, Feature.COOKIES, Feature.FORWARD_ORIGIN, Feature.ADDED_HEADERS, Feature.MAX_RESPONSE_BODY),
+    *(Feature.EACH_AUTHORITY, Feature.HEALTH_CHECK, Feature.TOTAL, Feature.SYSTEMD, Feature.PROXY_PROTOCOL),
+    *(Feature.TRUSTED_PROXIES, Feature.REQUEST_ID),
+}
 
 
 def render(routes: Routes) -> str:

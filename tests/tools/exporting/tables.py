@@ -103,7 +103,8 @@ ROWS: tuple[Asked, ...] = (
     *(
         _preflight("PUT", names)
         for names in ("x-api-key", "X-API-KEY,content-type", "content-type, authorization", "x-evil",
-                      "x-api-key,x-evil",                      " x-api-key\t,, content-type ,", ",", "x-api-keyx", "*", "x-api-key x-api-key")
+                      "x-api-key,x-evil",                      " x-api-key\t,, content-type ,", ",", "x-api-keyx",
+                      "*", "x-api-key x-api-key")
     ),
     *(
         _preflight(method, *names, line=line, host=host, origin=origin)
@@ -130,7 +131,8 @@ ROWS: tuple[Asked, ...] = (
         _get(f"GET {target}", APP)
         for target in ("/app/", "/app/x?y=/special", "/application", "/app?x", "/App", "/app//x", "/app/special/7",
                        "/app/specials", "/stripped", "/stripped/", "/stripped/x/y?z=1&p=/q", "/stripped?z",
-                       "/stripped//x",                       "/based/x%2Fy?q=%2F", "/based", "/deep/based/x", "/a%20b/c", "/a%20b", "/a b", "/nowhere", "/",
+                       "/stripped//x",                       "/based/x%2Fy?q=%2F", "/based", "/deep/based/x",
+                       "/a%20b/c", "/a%20b", "/a b", "/nowhere", "/",
                        "/stripped/%20%E2%82%AC", "/app/%c3%a9?a=%3F")
         if " " not in target
     ),
@@ -139,7 +141,8 @@ ROWS: tuple[Asked, ...] = (
         _get(f"GET {target}", APP)
         for target in ("/app/../stripped", "/app/%2e%2e/stripped", "/app/..%2fstripped", "/./app", "/app/x/..",
                        "/app%2Fspecial", "/app/special;x", "/app//special", "/app/;/special", "/app\\special",
-                       "/app%5Cspecial",                       "/app;x/special", "/%61pp/special", "/app/%73pecial", "/app/special%2Fx", "/app/spe%00cial",
+                       "/app%5Cspecial",                       "/app;x/special", "/%61pp/special", "/app/%73pecial",
+                       "/app/special%2Fx", "/app/spe%00cial",
                        "/stripped%2F..%2Fapp", "//app/special", "/app/x%3Bspecial", "/app%3Bx")
     ),
     *(
@@ -178,7 +181,8 @@ ROWS: tuple[Asked, ...] = (
         _get(f"GET {path}", APP, "api.example.com", ("X-Redirect", where))
         for path in ("/app", "/stripped", "/based", "/deep/based")
         for where in ("http://OWN/v2/x?y#z", "HTTP://OWN/v2", "//OWN/v2?x", "http://OWN", "http://OWN/v2/", "/v2/x",
-                      "/x",                      "/v2", "x", "https://else.example.com/v2/x", "http://OWN/v2x", "http://OWN.evil.net/v2/x", "?x",
+                      "/x",                      "/v2", "x", "https://else.example.com/v2/x", "http://OWN/v2x",
+                      "http://OWN.evil.net/v2/x", "?x",
                       "http://OWN/v2//evil.net", "//evil.net/v2", "http://OWN0/v2")
     ),
     *(_get(f"GET {path}/cookie") for path in ("/app", "/stripped", "/based", "/deep/based")),
@@ -210,7 +214,7 @@ EVERYWHERE = {
 _EMPTY = f"OPTIONS /app api.example.com Origin={APP} "
 KNOWN: dict[str, dict[str, str]] = {
     "nginx": {
-        f"{_EMPTY}Access-Control-Request-Method=": "an empty Access-Control-Request-Method, which no browser sends, is none",
+        f"{_EMPTY}Access-Control-Request-Method=": "an empty one, which no browser sends, is none",
     },
     "envoy": {},
 }
