@@ -153,5 +153,5 @@ def cookie_paths(route: Route) -> tuple[Rewriting, ...]:
     base, prefix = literal(cookies.base.decode("ascii")), cookies.prefix.decode("ascii")
     whole = Rewriting("/()", prefix or "/")
     if not base:
-        return whole, Rewriting("(/.+)", prefix)
-    return whole, Rewriting(f"{base}()", prefix or "/"), Rewriting(f"{base}(/.*)", prefix)
+        return whole, Rewriting("(/[^;]+)", prefix)
+    return whole, Rewriting(f"{base}()", prefix or "/"), Rewriting(f"{base}(/[^;]*)", prefix)

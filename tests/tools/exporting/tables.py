@@ -217,4 +217,5 @@ KNOWN: dict[str, dict[str, str]] = {
         f"{_EMPTY}Access-Control-Request-Method=": "an empty one, which no browser sends, is none",
     },
     "envoy": {},
+    "haproxy": {},
 }
