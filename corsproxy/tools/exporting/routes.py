@@ -53,6 +53,7 @@ class Routes:
     hosts: tuple[Host, ...]  # exact ones, then wildcards from the longest on, then any
     upstreams: tuple[Upstream, ...]
     policies: tuple[Cors, ...]
+    trusted: tuple[str, ...] = ()  # networks of proxies in front
 
     @property
     def paths_decide(self) -> bool:
@@ -72,7 +73,8 @@ def routes_of(compiled: Compiled) -> Routes:
         return Route(rule, upstreams.index(rule.upstream), cors)
 
     hosts = [Host(name, tuple(map(route, _reachable(name, rules)))) for name in names]
-    return Routes(compiled.listen, tuple(hosts), tuple(upstreams), tuple(map(cors_of, policies)))
+    trusted = tuple(map(str, compiled.table.forwarding.networks))
+    return Routes(compiled.listen, tuple(hosts), tuple(upstreams), tuple(map(cors_of, policies)), trusted)
 
 
 def _reachable(name: str, rules: Sequence[Rule]) -> Iterable[Rule]:

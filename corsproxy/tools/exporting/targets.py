@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from corsproxy.tools.exporting import envoy, haproxy, nginx
+from corsproxy.tools.exporting import caddy, envoy, haproxy, nginx
 from corsproxy.tools.exporting.comments import heading
 from corsproxy.tools.exporting.features import Difference, Feature, differences
 from corsproxy.tools.exporting.routes import Routes, routes_of
@@ -38,6 +38,7 @@ TARGETS: Final = {
         Target("envoy", "Envoy", envoy.KEPT, envoy.render),
         Target("nginx", "nginx", nginx.KEPT, nginx.render),
         Target("haproxy", "HAProxy", haproxy.KEPT, haproxy.render),
+        Target("caddy", "Caddy", caddy.KEPT, caddy.render),
     )
 }
 

@@ -216,6 +216,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "nginx": {
         f"{_EMPTY}Access-Control-Request-Method=": "an empty one, which no browser sends, is none",
     },
+    "caddy": {},
     "envoy": {},
     "haproxy": {},
 }

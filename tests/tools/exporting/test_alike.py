@@ -8,13 +8,13 @@ import pytest
 
 from corsproxy.config.load import load_config
 from corsproxy.conformance.engines import Engine, free_port, running
-from corsproxy.tools.exporting import envoy, haproxy, nginx
+from corsproxy.tools.exporting import caddy, envoy, haproxy, nginx
 from corsproxy.tools.exporting.routes import routes_of
 from tests.engines import installed
 from tests.tools.exporting.alike import Answered, Client, upstream
 from tests.tools.exporting.tables import EVERYWHERE, KNOWN, PAGES, ROWS, TABLE
 
-RENDERERS = {"haproxy": haproxy.render, "nginx": nginx.render, "envoy": envoy.render}
+RENDERERS = {"caddy": caddy.render, "haproxy": haproxy.render, "nginx": nginx.render, "envoy": envoy.render}
 OURSELVES = Engine(
     name="corsproxy",
     title="corsproxy",
