@@ -49,22 +49,11 @@ Tree = dict[str, Any]
 
 def render(routes: Routes) -> str:
     """The file; what Caddy cannot keep is for ``features`` to tell."""
-    return _written(routes, ())
-
-
-def render_with(routes: Routes, remarks: Iterable[str]) -> str:
-    """The file with remarks in it."""
-    return _written(routes, remarks)
-
-
-def _written(routes: Routes, remarks: Iterable[str]) -> str:
     server: Tree = {
         "listen": [_listen(listen) for listen in routes.listen],
         "automatic_https": {"disable": True},
         "routes": [*_guards(routes), *(_host(host, routes) for host in routes.hosts), _answer([{}], 421)],
     }
-    if remarks:
-        server["named_routes"] = {one_line(remark): {"handle": []} for remark in remarks}
     apps: Tree = {"http": {"servers": {"corsproxy": server}}}
     secure = [listen for listen in routes.listen if listen.tls_cert]
     if secure:
@@ -73,6 +62,15 @@ def _written(routes: Routes, remarks: Iterable[str]) -> str:
         loaded = [{"certificate": cert, "key": key} for cert, key in sorted(files)]
         apps["tls"] = {"certificates": {"load_files": loaded}}
     return json.dumps({"apps": apps}, indent=2) + "\n"
+
+
+def remark(text: str, remarks: Iterable[str]) -> str:
+    """The file with remarks in it."""
+    tree = json.loads(text)
+    server = tree["apps"]["http"]["servers"]["corsproxy"]
+    named: Tree = {one_line(said): {"handle": []} for said in remarks}
+    tree["apps"]["http"]["servers"]["corsproxy"] = {"named_routes": named, **server}
+    return json.dumps(tree, indent=2) + "\n"
 
 
 def value(text: str) -> str:

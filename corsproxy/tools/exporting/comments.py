@@ -15,8 +15,12 @@ def one_line(text: str) -> str:
     return _CONTROLS.sub(" ", text)
 
 
-def heading(source: str, differences: Iterable[str]) -> str:
-    """The first lines of an output, for targets whose comments begin with ``#``."""
-    lines = [f"corsproxy export of {source}; change that file, and export again"]
-    lines += [f"DIFFERENCE: {difference}" for difference in differences]
-    return "".join(f"# {one_line(line)}\n" for line in lines)
+def remarks(source: str, differences: Iterable[str]) -> list[str]:
+    """Where an output comes from, and what is lost in it."""
+    first = f"corsproxy export of {source}; change that file, and export again"
+    return [first, *(f"DIFFERENCE: {difference}" for difference in differences)]
+
+
+def above(text: str, said: Iterable[str]) -> str:
+    """The text with remarks before it, for targets whose comments begin with ``#``."""
+    return "".join(f"# {one_line(line)}\n" for line in said) + text

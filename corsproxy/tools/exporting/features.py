@@ -7,9 +7,10 @@ has in another granularity are no loss of that kind; docs/export.md lists them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from corsproxy.config.model import Config, HeadersConfig, ListenerConfig, RuleConfig, UpstreamConfig
 from corsproxy.config.table import Rule
@@ -18,18 +19,25 @@ from corsproxy.cors.policy import Policy
 from corsproxy.tools.exporting.pages import allowed_pages, strangers
 from corsproxy.tools.written_config import WrittenConfig
 
+KNOWN_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "*"})
+# What the schema of the Gateway API takes for an origin, but for the star in the place of a host.
+ORDINARY_ORIGIN: Final = re.compile(r"\*|https?://(?:\*\.)?(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::[0-9]{1,5})?")
+
 
 class Feature(Enum):
     """What an engine may have or lack; the value is its row in docs/export.md."""
 
-    EXACT_ORIGINS = "origins in full"
     SUBDOMAINS = "`https://*.example.com`: one or more labels"
     ANY_PORT = "`http://localhost:*`: any port"
     ORIGIN_REGEX = "`allow_origin_regex`"
     NULL = "the origin `null`"
-    ANY_METHOD = '`allow_methods: "*"` with credentials'
-    ANY_HEADER = '`allow_headers: "*"`'
+    UNUSUAL_ORIGINS = "origins of other schemes than http, of IPv6 addresses, and of names with underscores"
+    OTHER_METHODS = "methods beside those of RFC 9110 and PATCH"
+    ECHOED_METHOD = '`allow_methods: "*"` with credentials'
+    ANY_HEADER = '`allow_headers: "*"`, Authorization included'
+    ECHOED_HEADERS = '`allow_headers: "*"` with credentials'
     EXPOSES_ALL = '`expose_headers: "*"` with credentials'
+    NO_CACHE = "`max_age: 0`"
     PREFLIGHT_STATUS = "`preflight_status`"
     PREFLIGHTS_END = "a denied preflight ends in the engine"
     STRIPPED = "the upstream's own CORS headers never come through"
@@ -37,6 +45,7 @@ class Feature(Enum):
     ERRORS = "allowed pages can read the engine's own errors"
     REJECTS = "`on_denied: reject`"
     WEBSOCKETS = "WebSockets of pages that are not listed are refused"
+    TIMED_BY_ALL = '`timing_allow_origins: "*"`'
     TIMING = "`timing_allow_origins` with a list"
     RESOURCE_POLICY = "`cross_origin_resource_policy`"
     PRIVATE_NETWORK = "`allow_private_network`"
@@ -52,6 +61,7 @@ class Feature(Enum):
     ADDED_HEADERS = "`headers: {request: {add: ...}}` beside the client's own"
     MAX_REQUEST_BODY = "`max_request_body`"
     MAX_RESPONSE_BODY = "`max_response_body`"
+    UPSTREAM_NAMES = "upstreams by any name or address"
     MANY_URLS = "several `urls`"
     EACH_AUTHORITY = "several `urls`, each told its own Host"
     UNIX_UPSTREAM = "upstreams at unix sockets"
@@ -59,7 +69,6 @@ class Feature(Enum):
     CLIENT_CERTIFICATE = "`tls` of an upstream: `cert`, `ca`, `server_name`"
     HEALTH_CHECK = "`health_check`"
     TOTAL = "`timeouts: {total: ...}`"
-    LISTEN = "`listen` at host and port"
     LISTEN_UNIX = "`listen` at a unix socket"
     LISTEN_TLS = "`listen` with `tls`"
     CLIENT_CA = "`client_ca` of a listener"
@@ -67,6 +76,15 @@ class Feature(Enum):
     PROXY_PROTOCOL = "`proxy_protocol`"
     TRUSTED_PROXIES = "`trusted_proxies`"
     REQUEST_ID = "`request_id`"
+
+
+# What belongs to the Gateway or the entry points, where these are configured for themselves.
+OF_LISTENERS: Final = frozenset(
+    {
+        *(Feature.LISTEN_UNIX, Feature.LISTEN_TLS, Feature.CLIENT_CA, Feature.SYSTEMD, Feature.PROXY_PROTOCOL),
+        Feature.TRUSTED_PROXIES,
+    }
+)
 
 
 class Use(NamedTuple):
@@ -144,6 +162,8 @@ def _of_policy(policy: Policy, at: Path) -> Iterator[Use]:
     if spec.preflight_status != 204:
         loss = f"a granted preflight is not answered {spec.preflight_status}, which some clients insist on"
         yield Use(Feature.PREFLIGHT_STATUS, (*at, "preflight_status"), loss)
+    if spec.timing_allow_origins == ("*",):
+        yield Use(Feature.TIMED_BY_ALL, (*at, "timing_allow_origins"), "pages read no detailed timings")
     if spec.timing_allow_origins and spec.timing_allow_origins != ("*",):
         pages = ", ".join(spec.timing_allow_origins)
         yield Use(Feature.TIMING, (*at, "timing_allow_origins"), f"pages of {pages} read no detailed timings")
@@ -159,12 +179,12 @@ def _of_origin(text: str, at: Path) -> Iterator[Use]:
     loss = f"pages of {text} may read nothing"
     if text == "null":
         yield Use(Feature.NULL, at, loss)
-    elif text != "*":
-        yield Use(Feature.EXACT_ORIGINS, at, loss)
-        if "//*." in text:
-            yield Use(Feature.SUBDOMAINS, at, loss)
-        if text.endswith(":*"):
-            yield Use(Feature.ANY_PORT, at, loss)
+    elif text.endswith(":*"):
+        yield Use(Feature.ANY_PORT, at, loss)
+    elif not ORDINARY_ORIGIN.fullmatch(text):
+        yield Use(Feature.UNUSUAL_ORIGINS, at, loss)
+    elif "//*." in text:
+        yield Use(Feature.SUBDOMAINS, at, loss)
 
 
 def _of_grants(policy: Policy, at: Path) -> Iterator[Use]:
@@ -174,9 +194,18 @@ def _of_grants(policy: Policy, at: Path) -> Iterator[Use]:
         yield Use(Feature.ORIGIN_REGEX, (*at, "allow_origin_regex"), loss)
     if spec.allow_methods == ("*",) and spec.allow_credentials:
         loss = f"{allowed_pages(spec)} may use GET, HEAD and POST alone when they send cookies"
-        yield Use(Feature.ANY_METHOD, (*at, "allow_methods"), loss)
-    if spec.allow_headers == ("*",):
+        yield Use(Feature.ECHOED_METHOD, (*at, "allow_methods"), loss)
+    if others := [method for method in spec.allow_methods if method not in KNOWN_METHODS]:
+        loss = f"{allowed_pages(spec)} may not use {', '.join(others)}"
+        yield Use(Feature.OTHER_METHODS, (*at, "allow_methods"), loss)
+    if spec.allow_headers == ("*",) and spec.allow_credentials:
+        loss = f"{allowed_pages(spec)} may send no headers but the simple ones when they send cookies"
+        yield Use(Feature.ECHOED_HEADERS, (*at, "allow_headers"), loss)
+    elif spec.allow_headers == ("*",):
         yield Use(Feature.ANY_HEADER, (*at, "allow_headers"), f"{allowed_pages(spec)} may not send Authorization")
+    if spec.max_age == 0:
+        loss = "a browser keeps a preflight's answer for 5 seconds"
+        yield Use(Feature.NO_CACHE, (*at, "max_age"), loss)
     if spec.exposes_actual:
         loss = f"{allowed_pages(spec)} read no header of the answers but the few that the standard exposes"
         yield Use(Feature.EXPOSES_ALL, (*at, "expose_headers"), loss)
@@ -220,6 +249,10 @@ def _limit(written: RuleConfig, at: Path, key: str) -> Path:
 
 def _of_upstream(rule: Rule, written: UpstreamConfig | None, at: Path) -> Iterator[Use]:
     upstream = rule.upstream
+    endpoint = upstream.endpoints[0]
+    if not re.fullmatch(r"[a-z0-9-]+|[a-z0-9-]+\.[a-z0-9-]+\.svc(?:\.cluster\.local)?", endpoint.host):
+        loss = f"requests go to a Service, which has to be made for {endpoint}"
+        yield Use(Feature.UPSTREAM_NAMES, at, loss)
     if len(upstream.endpoints) > 1:
         yield Use(Feature.MANY_URLS, (*at, "urls"), f"all requests go to {upstream.endpoints[0]}")
         if len({endpoint.authority for endpoint in upstream.endpoints}) > 1 and rule.forward_host is None:
@@ -269,5 +302,3 @@ def _of_address(address: str, at: Path) -> Iterator[Use]:
         yield Use(Feature.SYSTEMD, at, "no socket is taken over from systemd, so nobody listens there")
     elif address.startswith("unix:"):
         yield Use(Feature.LISTEN_UNIX, at, "nobody listens at this socket")
-    else:
-        yield Use(Feature.LISTEN, at, "where clients connect is for the gateway's own configuration to say")

@@ -140,6 +140,8 @@ def _frontend(routes: Routes) -> Iterator[str]:
         yield f"# rule {comment(route.rule.name)} ({comment(route.rule.where)})"
         yield from _rule(ways[id(route)], route)
     yield ""
+    yield from (f"use_backend cp_{r.upstream + 1} if {{ var(txn.cp_way) -m int {ways[id(r)]} }}" for r in _all(routes))
+    yield ""
     yield "http-after-response del-header Alt-Svc"
     yield from _lines(routes)
     yield "http-after-response add-header Vary '%[var(txn.cp_vary)]' if { var(txn.cp_vary) -m found }"
@@ -162,7 +164,8 @@ def _way(host: int, number: int, route: Route) -> Iterator[str]:
     policy = (
         f"http-request set-var(txn.cp_policy) int({(route.cors or 0) + 1}) if {{ var(txn.cp_way) -m int {number} }}"
     )
-    yield f"http-request set-var(txn.cp_way) int({number}) if {open_yet} {{ path -m reg -- {_begins(strict_path(path))} }}"
+    found = f"{{ path -m reg -- {_begins(strict_path(path))} }}"
+    yield f"http-request set-var(txn.cp_way) int({number}) if {open_yet} {found}"
     if path != "/":
         yield f"http-request return status 400 if {open_yet} {{ path -m reg -- {_begins(sloppy_path(path))} }}"
     if route.cors is not None:
@@ -181,7 +184,6 @@ def _rule(number: int, route: Route) -> Iterator[str]:
     if route.prefix or route.base:
         found = quote(f"^{cut(route.prefix)}/?(.*)$")
         yield f"http-request replace-path {found} {_replacement(route.base + '/')} {here}"
-    yield f"use_backend cp_{route.upstream + 1} {here}"
     yield from (f"http-response del-header {quote(name)} {here}" for name in response.removed)
     yield from (f"http-response add-header {quote(name)} {value(text)} {here}" for name, text in response.added)
     yield from _rewritings(number, route)

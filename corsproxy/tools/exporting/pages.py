@@ -12,7 +12,7 @@ _NAMED: Final = 3
 def allowed_pages(spec: PolicySpec) -> str:
     """``pages of https://a.example and 2 more origins``."""
     if spec.allow_origins == ("*",):
-        return "all pages"
+        return "pages of every origin"
     names = list(spec.allow_origins)
     if spec.allow_origin_regex is not None:
         names.append(f"/{spec.allow_origin_regex}/")
