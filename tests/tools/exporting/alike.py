@@ -68,7 +68,7 @@ class _Upstream(BaseHTTPRequestHandler):
         ):
             self.send_header(name, value)
         if where := self.headers["X-Redirect"]:
-            self.send_header("Location", where.replace("OWN", f"127.0.0.1:{self.server.server_address[1]}"))
+            self.send_header("Location", where.replace("OWN", f"127.0.0.1:{self.connection.getsockname()[1]}"))
         if "/cookie" in path:
             self.send_header("Set-Cookie", "a=b; Path=/; HttpOnly")
             self.send_header("Set-Cookie", "c=d; path=/deep; Secure")

@@ -34,10 +34,10 @@ def judged(routes):
     """What the schema says against each object."""
     if not (NODE / "node_modules/@kubernetes-models").exists() or not shutil.which("node"):
         cannot("tests/apps/node is not installed; scripts/test does it")
+    command = [shutil.which("node"), "--input-type=module", "-e", JUDGE]
     done = subprocess.run(
-        [shutil.which("node"), "--input-type=module", "-e", JUDGE], input=json.dumps(routes), cwd=NODE, capture_output=True,
-        text=True, timeout=60, check=False,
-    )  # fmt: skip
+        command, input=json.dumps(routes), cwd=NODE, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
