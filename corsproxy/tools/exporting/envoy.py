@@ -43,6 +43,8 @@ _FORWARDED: Final = (
     *("forwarded", "x-client-ip", "x-cluster-client-ip", "x-original-host", "x-original-url", "x-real-ip"),
     "x-rewrite-url",
 )
+_OTHER_HOSTS: Final = "envoy.retry_host_predicates.previous_hosts"
+_OTHER_HOSTS_TYPE: Final = ".retry.host.previous_hosts.v3.PreviousHostsPredicate"
 _ASKED: Final = "access-control-request-method"
 
 KEPT: Final = frozenset(Feature) - {
@@ -270,6 +272,14 @@ def _action(route: Route) -> Tree:
     # One limit for the wait for the head and for silences inside the answer: the longer of the two breaks nothing off.
     longest = None if None in (timeouts.response, timeouts.idle) else max(timeouts.response or 0, timeouts.idle or 0)
     action["idle_timeout"] = seconds(longest)
+    others = len(rule.upstream.endpoints) - 1
+    if others:  # an endpoint that cannot be reached is passed over
+        action["retry_policy"] = {
+            "retry_on": "connect-failure",
+            "num_retries": others,
+            "retry_host_predicate": [{"name": _OTHER_HOSTS, "typed_config": {"@type": f"{TYPE}{_OTHER_HOSTS_TYPE}"}}],
+            "host_selection_retry_max_attempts": others,
+        }
     if route.prefix or route.base:
         substitution = route.base.replace("\\", r"\\") + r"/\1"
         action["regex_rewrite"] = {

@@ -34,6 +34,8 @@ def cluster(index: int, upstream: Upstream) -> Tree:
             "endpoints": [{"lb_endpoints": [{"endpoint": _endpoint(endpoint)} for endpoint in upstream.endpoints]}],
         },
     }
+    if tree["type"] == "STRICT_DNS":  # its default asks for IPv6 alone where there is any
+        tree["dns_lookup_family"] = "V4_PREFERRED"
     if upstream.endpoints[0].tls:
         tree["transport_socket"] = {"name": "tls", "typed_config": _upstream_tls(upstream)}
     if check := upstream.health_check:

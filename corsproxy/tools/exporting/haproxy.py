@@ -302,7 +302,7 @@ def _exposing(routes: Routes) -> Iterator[str]:
         ]
         if cors.spec.exposes_actual:
             here = f"if {{ var(txn.cp_case) -m int {' '.join(granting)} }}"
-            yield f"http-after-response set-header Access-Control-Expose-Headers %[res.hdr_names(,)] {here}"
+            yield f"http-after-response set-header Access-Control-Expose-Headers %[res.hdr_names] {here}"
 
 
 # Upstreams

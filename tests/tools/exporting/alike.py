@@ -39,7 +39,7 @@ class Answered(NamedTuple):
     headers: list[tuple[str, str]]
 
 
-class _Upstream(BaseHTTPRequestHandler):
+class Upstream(BaseHTTPRequestHandler):
     """Tells what it saw, and says of CORS whatever could do harm."""
 
     protocol_version = "HTTP/1.1"
@@ -87,7 +87,7 @@ class _Upstream(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def upstream() -> Iterator[int]:
     """The upstream; gives its port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

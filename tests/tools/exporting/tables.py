@@ -41,6 +41,10 @@ policies:
     allow_credentials: true
     allow_private_network: true
     timing_allow_origins: [https://app.example.com, https://other.example.com]
+  exposing:
+    allow_origins: [https://app.example.com]
+    allow_credentials: true
+    expose_headers: "*"
   nobody:
     allow_origins: ["null"]
     dangerously_allow_null: true
@@ -59,6 +63,7 @@ rules:
   - {{path: /stripped, upstream: api, policy: web-app, strip_prefix: true}}
   - {{path: /based, upstream: based, policy: web-app, strip_prefix: true, forward_host: preserve}}
   - {{path: /deep/based, upstream: based, policy: none, forward_host: literal.example.com}}
+  - {{path: /exposing, upstream: api, policy: exposing}}
   - {{path: /dead, upstream: dead, policy: web-app}}
   - {{path: /a%20b, upstream: api, policy: public}}
   - {{host: public.example.com, upstream: api, policy: public}}
@@ -204,6 +209,13 @@ PAGES: tuple[Request, ...] = tuple(
         (Credentials.OMIT, Credentials.INCLUDE),
     )
 )  # fmt: skip
+
+# Where the engine can name the headers that are there.
+EXPOSED: tuple[Request, ...] = tuple(
+    Request(url="http://api.example.com/exposing", origin=origin.encode(), credentials=credentials)
+    for origin in (APP, EVIL)
+    for credentials in (Credentials.OMIT, Credentials.INCLUDE)
+)
 
 # Rows in which an engine is known to answer otherwise, and why nobody is harmed.
 EVERYWHERE = {

@@ -8,13 +8,13 @@ import pytest
 
 from corsproxy.config.load import load_config
 from corsproxy.conformance.engines import Engine, free_port, running
-from corsproxy.tools.exporting import caddy, envoy, haproxy, nginx
+from corsproxy.tools.exporting.features import Feature
 from corsproxy.tools.exporting.routes import routes_of
+from corsproxy.tools.exporting.targets import TARGETS
 from tests.engines import installed
 from tests.tools.exporting.alike import Answered, Client, upstream
-from tests.tools.exporting.tables import EVERYWHERE, KNOWN, PAGES, ROWS, TABLE
+from tests.tools.exporting.tables import EVERYWHERE, EXPOSED, KNOWN, PAGES, ROWS, TABLE
 
-RENDERERS = {"caddy": caddy.render, "haproxy": haproxy.render, "nginx": nginx.render, "envoy": envoy.render}
 OURSELVES = Engine(
     name="corsproxy",
     title="corsproxy",
@@ -43,17 +43,18 @@ def ours(tmp_path_factory):
         text = table.format(port=port)
         folder = tmp_path_factory.mktemp("corsproxy")
         with running(OURSELVES, text, ("127.0.0.1", port), folder), contextlib.closing(Client(port)) as client:
-            answers, pages = [client.ask(row) for row in ROWS], [client.fetch(page) for page in PAGES]
+            answers, pages = [client.ask(row) for row in ROWS], [client.fetch(page) for page in (*PAGES, *EXPOSED)]
         yield Ours(table, answers, pages)
 
 
-@pytest.mark.parametrize("name", sorted(RENDERERS))
+@pytest.mark.parametrize("name", sorted(KNOWN))
 def test_the_engine_decides_alike(name, ours, tmp_path):
     engine, port = installed(name), free_port()
-    exported = RENDERERS[name](routes_of(load_config(ours.table.format(port=port), "config.yaml", {})))
+    exported = TARGETS[name].render(routes_of(load_config(ours.table.format(port=port), "config.yaml", {})))
     with running(engine, exported, ("127.0.0.1", port), tmp_path), contextlib.closing(Client(port)) as client:
         rows = [(row, differs(mine, client.ask(row))) for row, mine in zip(ROWS, ours.rows, strict=True)]
-        pages = [(page, mine, client.fetch(page)) for page, mine in zip(PAGES, ours.pages, strict=True)]
+        asked = (*PAGES, *EXPOSED) if Feature.EXPOSES_ALL in TARGETS[name].kept else PAGES
+        pages = [(page, mine, client.fetch(page)) for page, mine in zip(asked, ours.pages, strict=False)]
     known = EVERYWHERE | KNOWN[name]
     odd = {str(row): found for row, found in rows if found}
     found = [f"{row}: {difference}" for row, difference in odd.items() if row not in known]
