@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from corsproxy.cli.output import write_output
 from corsproxy.cli.source import Source, sources_options
-from corsproxy.errors import CorsproxyError
 
 if TYPE_CHECKING:
     from corsproxy.cli.check_report import Report
@@ -93,10 +92,7 @@ def _write_junit(file: str, reports: Sequence[Report]) -> None:
         )
         for report in reports
     ]
-    try:
-        Path(file).write_bytes(as_junit(suites))
-    except OSError as error:
-        raise CorsproxyError(f"{file} cannot be written ({error.strerror}); name another file after --junit") from None
+    write_output(file, as_junit(suites), "--junit")
 
 
 def _print_text(reports: Sequence[Report]) -> None:

@@ -199,12 +199,13 @@ def _write(
     if junit_file is not None:
         from corsproxy.conformance.formats import junit  # noqa: PLC0415
 
-        junit_file.write_bytes(junit(reports))
+        write_output(junit_file, junit(reports), "--junit")
     if html_file is not None:
         from corsproxy.conformance.html import page  # noqa: PLC0415
 
-        html_file.write_text(page(reports, today), "utf-8")
+        write_output(html_file, page(reports, today).encode(), "--html")
     if markdown_file is not None:
         from corsproxy.conformance.markdown import updated  # noqa: PLC0415
 
-        markdown_file.write_text(updated(markdown_file.read_text("utf-8"), reports, today), "utf-8")
+        text = updated(markdown_file.read_text("utf-8"), reports, today)
+        write_output(markdown_file, text.encode(), "--markdown")

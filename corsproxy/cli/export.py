@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from corsproxy.cli.config_file import file_option, read_written
+from corsproxy.cli.output import write_output
 from corsproxy.cli.style import print_warnings
 from corsproxy.errors import InvalidConfig, Problem
 
@@ -66,13 +67,8 @@ def export(file: str, target: str, output: Path | None, best_effort: bool) -> No
     if output is None:
         click.echo(result.text, nl=False)
     else:
-        _write(output, result.text)
+        write_output(output, result.text.encode(), "--output", mode=0o600)
 
 
 def _problem(difference: Difference) -> Problem:
     return Problem(difference.file, difference.line, difference.column, difference.loss)
-
-
-def _write(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, "utf-8")

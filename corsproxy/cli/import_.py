@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from corsproxy.cli.output import write_output
 from corsproxy.errors import Problem
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def import_(file: str, source: str, upstream: str | None, output: str | None) ->
     for line, message, place in sorted(imported.remarks, key=lambda remark: (remark.file, remark.line)):
         click.echo(str(Problem(place or file, line, 1, message)), err=True)
     if text and output:
-        Path(output).write_text(text, encoding="utf-8")
+        write_output(output, text.encode(), "--output")
     else:
         click.echo(text, nl=False)
     if not text:
