@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from corsproxy.cli.one_api import FLAGS
+from corsproxy.cli.output import write_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -84,7 +84,11 @@ NO = {
     "probe": ["probe http://127.0.0.1:LOST"],
     "conformance": ["conformance --url http://127.0.0.1:LOST --allow-origin https://a.example --vector origin-listed"],
     "export": ["export --to nginx -c wrong.yaml", "export --to nginx -c good.yaml -o no/where.conf"],
-    "import": ["import --from gateway-api good.yaml -o no/where.yaml", "import --from nginx good.yaml", "import --from gateway-api none.yaml"],
+    "import": [
+        "import --from gateway-api good.yaml -o no/where.yaml",
+        "import --from nginx good.yaml",
+        "import --from gateway-api none.yaml",
+    ],
     "diff": ["diff good.yaml wider.yaml", "diff good.yaml wider.yaml --json"],
     "schema": [],
     "healthcheck": [
