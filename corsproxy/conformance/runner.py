@@ -44,14 +44,17 @@ async def run(target: Target, suite: Suite, vectors: Sequence[Vector]) -> Report
 
 async def _results(target: Target, suite: Suite, vectors: Sequence[Vector]) -> AsyncIterator[Result]:
     needed = {vector.setting: suite.settings[vector.setting] for vector in vectors}
-    reasons = {name: reason for name, setting in needed.items() if (reason := target.cannot(setting))}
+    reasons = {name: target.cannot(setting) for name, setting in needed.items()}
+    can: list[Vector] = []
     for vector in vectors:
-        if vector.setting in reasons:
-            yield Result(vector, Outcome.CANNOT, (reasons[vector.setting],))
-    can = {name: setting for name, setting in needed.items() if name not in reasons}
-    async with _site({vector.id: vector for vector in vectors}) as (site, upstream):
-        for batch in target.batches(can):
-            for result in await _run_batch(target, batch, [v for v in vectors if v.setting in batch], site, upstream):
+        if reason := reasons[vector.setting] or target.cannot_ask(vector.topic):
+            yield Result(vector, Outcome.CANNOT, (reason,))
+        else:
+            can.append(vector)
+    settings = {vector.setting: needed[vector.setting] for vector in can}
+    async with _site({vector.id: vector for vector in can}) as (site, upstream):
+        for batch in target.batches(settings):
+            for result in await _run_batch(target, batch, [v for v in can if v.setting in batch], site, upstream):
                 yield result
 
 

@@ -80,6 +80,10 @@ class Target(abc.ABC):
         """Why this setting cannot be expressed; "" when it can."""
         return ""
 
+    def cannot_ask(self, topic: str) -> str:  # noqa: ARG002  # for those of another kind
+        """Why the vectors of a topic are about something that this target is not; "" when they are not."""
+        return ""
+
     def batches(self, settings: Settings) -> Iterator[Settings]:
         """Which settings one server takes at the same time: each its own, unless the target says otherwise."""
         for name, setting in settings.items():

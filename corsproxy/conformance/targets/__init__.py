@@ -11,6 +11,16 @@ from corsproxy.conformance.target import Target
 TARGETS: Final = {
     "corsproxy": ("corsproxy", "FastLane"),
     "corsproxy-ordinary": ("corsproxy", "OrdinaryLane"),
+    "nginx": ("engines", "Nginx"),
+    "haproxy": ("engines", "Haproxy"),
+    "caddy": ("engines", "Caddy"),
+    "envoy": ("engines", "Envoy"),
+    "flask-cors": ("libraries", "FlaskCors"),
+    "django-cors-headers": ("libraries", "DjangoCorsHeaders"),
+    "starlette": ("libraries", "Starlette"),
+    "express-cors": ("libraries", "ExpressCors"),
+    "http-proxy-middleware": ("libraries", "HttpProxyMiddleware"),
+    "cors-anywhere": ("libraries", "CorsAnywhere"),
 }
 
 

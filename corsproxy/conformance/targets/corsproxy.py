@@ -65,7 +65,7 @@ class OrdinaryLane(_Corsproxy):
 
 def host_of(setting: str) -> str:
     """The host that a setting is served under."""
-    return f"{setting}.conformance.test"
+    return f"{setting}.test"
 
 
 def configuration(settings: Settings, site: Site, port: int) -> str:

@@ -6,7 +6,7 @@ policy).  The lines of the case are written by ``http-after-response``, which HA
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from corsproxy.config.addresses import Listen
@@ -36,6 +36,7 @@ _ECHOES: Final = {
     Echo.METHOD: "%[var(txn.cp_method)]",
     Echo.HEADERS: "%[var(txn.cp_headers)]",
 }
+_MOST_CODES: Final = 40  # in a line
 _PREAMBLE: Final = f"""
     acl cp_options method OPTIONS
     acl cp_has_origin req.fhdr(origin) -m found
@@ -282,14 +283,19 @@ def _lines(routes: Routes) -> Iterator[str]:
             for name, content in case.lines:
                 text = quote(_ECHOES[content]) if isinstance(content, Echo) else value(content)
                 written.setdefault((name, text), []).append(code)
-    if forwarding:
-        here = f"if {{ var(txn.cp_case) -m int {' '.join(forwarding)} }}"
-        yield f"http-after-response del-header access-control- -m beg {here}"
-        yield f"http-after-response del-header timing-allow-origin {here}"
+    for here in _cases(forwarding):
+        yield f"http-after-response del-header access-control- -m beg if {here}"
+        yield f"http-after-response del-header timing-allow-origin if {here}"
     yield from _exposing(routes)
     for (name, text), codes in written.items():
         asked = "cp_asked_names " if text == quote(_ECHOES[Echo.HEADERS]) else ""
-        yield f"http-after-response set-header {name} {text} if {asked}{{ var(txn.cp_case) -m int {' '.join(codes)} }}"
+        yield from (f"http-after-response set-header {name} {text} if {asked}{here}" for here in _cases(codes))
+
+
+def _cases(codes: Sequence[str]) -> Iterator[str]:
+    """The conditions that hold for any of these cases: several, since a line has at most 64 words."""
+    for start in range(0, len(codes), _MOST_CODES):
+        yield f"{{ var(txn.cp_case) -m int {' '.join(codes[start : start + _MOST_CODES])} }}"
 
 
 def _exposing(routes: Routes) -> Iterator[str]:
@@ -301,8 +307,8 @@ def _exposing(routes: Routes) -> Iterator[str]:
             if case.status is None and ("Access-Control-Allow-Credentials", "true") in case.lines
         ]
         if cors.spec.exposes_actual:
-            here = f"if {{ var(txn.cp_case) -m int {' '.join(granting)} }}"
-            yield f"http-after-response set-header Access-Control-Expose-Headers %[res.hdr_names] {here}"
+            line = "http-after-response set-header Access-Control-Expose-Headers %[res.hdr_names] if"
+            yield from (f"{line} {here}" for here in _cases(granting))
 
 
 # Upstreams

@@ -1,0 +1,66 @@
+// Express's cors before a handler, cors before http-proxy-middleware, cors-anywhere, and local-cors-proxy's own server.
+// Started as `node node_app.js JSON`, with NODE_PATH where the packages are; `policy` has the library's own options.
+"use strict";
+
+const http = require("node:http");
+
+const told = JSON.parse(process.argv[2]);
+const [host, port] = told.upstream;
+const target = `http://${host}:${port}`;
+const expressions = (policy) =>
+  policy.origin?.expressions
+    ? { ...policy, origin: [...policy.origin.texts, ...policy.origin.expressions.map((text) => new RegExp(text))] }
+    : policy;
+
+// The handler behind the library: it answers what the upstream answers.
+function answer(request, response) {
+  const { host: _, connection: __, ...headers } = request.headers;
+  const asked = http.request(target + request.originalUrl, { method: request.method, headers }, (told) => {
+    response.status(told.statusCode);
+    const { connection: _, "keep-alive": __, "transfer-encoding": ___, ...kept } = told.headers;
+    for (const [name, value] of Object.entries(kept)) {
+      if (!(name === "vary" && response.getHeader("vary"))) response.set(name, value);
+      else response.vary(value);
+    }
+    told.pipe(response);
+  });
+  asked.on("error", () => response.headersSent || response.status(502).end());
+  request.pipe(asked);
+}
+
+// https://github.com/expressjs/cors#readme
+function express(handler) {
+  const app = require("express")();
+  const cors = require("cors")(expressions(told.policy));
+  app.disable("x-powered-by");
+  if (told.path) app.use(told.path, cors);
+  else app.use(cors);
+  app.use(handler);
+  return http.createServer(app);
+}
+
+// https://github.com/chimurai/http-proxy-middleware#readme; the upstream's own CORS headers are taken away, or both
+// would be there.
+function proxied() {
+  const { createProxyMiddleware } = require("http-proxy-middleware");
+  return createProxyMiddleware({
+    target,
+    changeOrigin: true,
+    on: {
+      proxyRes: (answer, request, response) => {
+        for (const name of Object.keys(answer.headers)) {
+          if (name.startsWith("access-control-")) delete answer.headers[name];
+        }
+        const vary = response.getHeader("vary");
+        if (vary && answer.headers.vary) answer.headers.vary = `${vary}, ${answer.headers.vary}`;
+      },
+    },
+  });
+}
+
+const SERVERS = {
+  "express-cors": () => express(answer),
+  "http-proxy-middleware": () => express(proxied()),
+  "cors-anywhere": () => require("cors-anywhere").createServer(told.policy),
+};
+SERVERS[told.library]().listen(told.port, "127.0.0.1");
