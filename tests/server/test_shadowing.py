@@ -7,6 +7,7 @@ same request over the same upstream.
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,7 @@ from tests.e2e.rig import (
     running_proxy,
 )
 from tests.e2e.ways_out import HANDSHAKE, ORIGINS, SAMPLES, WAYS, origin_lines
+from tests.server.test_admin import admin_client
 
 PEER = Client("127.0.0.1", tls=True)
 BASE = load_config("rules: [{path: /, upstream: 'http://a', policy: none}]", "t", {}).table
@@ -172,9 +174,14 @@ async def test_of_rules_with_a_policy_to_try_only_their_own_requests_are_looked_
         await proxy.ask(b"GET /tried", ORIGIN)
         await proxy.ask(b"GET /elsewhere", ORIGIN)
         one, other = await proxy.recorded(2)
-        counted = proxy.server._shadowing.snapshot()["corsproxy_shadow_verdicts_total"]
+        admin = await admin_client(proxy)
+        counted = (await admin.ask(b"GET /metrics")).body.decode().splitlines()
+        shown = json.loads((await admin.ask(b"GET /config")).body)["shadow"]
     assert (bool(one.shadow), other.shadow) == (True, None)
-    assert counted == {("/tried", "newly-denied"): [1]}
+    assert [line for line in counted if line.startswith("corsproxy_shadow_verdicts_total")] == [
+        'corsproxy_shadow_verdicts_total{rule="/tried",verdict="newly-denied"} 1.0'
+    ]
+    assert (shown["file"], [rule["policy"]["allow_origins"] for rule in shown["rules"]]) == (None, [[EVIL]])
 
 
 # On the wire.
