@@ -20,6 +20,7 @@ from corsproxy.config.table import Rule
 from corsproxy.cors.flip import Flip, remedy, said
 from corsproxy.cors.words import advice
 from corsproxy.http.answers import printable
+from corsproxy.http.needs import needs_of
 from corsproxy.http.redaction import shown_target
 from corsproxy.http.trace_context import parse_traceparent
 from corsproxy.proxy.exchange import Exchange
@@ -31,6 +32,10 @@ _REMEMBERED: Final = 4096  # texts that are kept as they were written
 _SHORT: Final = 256  # bytes of those
 _LONGEST_TARGET: Final = 800  # characters; with these bounds a line fits into what a pipe takes whole
 _LONGEST_TEXT: Final = 256
+_LONGEST_METHOD: Final = 64
+_LONGEST_LIST: Final = 160
+CUT_SHORT: Final = "..."  # the last entry of a list that is longer
+_NO_PAGE: Final = '"mode":null,"requested_method":null,"headers":null,"credentials":null,"response_headers":null'
 
 
 class Writer(Protocol):
@@ -120,8 +125,23 @@ class JsonLog:
             f'"upstream_ms":{f"{(heard - asked) * 1000:.3f}" if heard else "null"},'
             f'"origin":{known(origin) or text(origin)},"cors":"{exchange.decision.outcome}",'
             f'"reason":{known(subject) or text(subject)},"client":{known(client) or text(client)},'
-            f'"host":{known(host) or text(host)},"request_id":{request_id},"trace_id":{trace_id},'
+            f'"host":{known(host) or text(host)},{self._page(exchange) if origin else _NO_PAGE},"request_id":{request_id},"trace_id":{trace_id},'
             f'"limit":{limit},"failure":{failure}}}\n'
+        )
+
+    def _page(self, exchange: Exchange) -> str:
+        """What the exchange shows of its page's needs, for ``corsproxy learn``."""
+        known, text = self._texts.get, self._text
+        asked = ((line.name, line.value) for line in exchange.passed)
+        answered = ((name.lower(), value) for name, value in exchange.answered)
+        needs = needs_of(exchange.method, asked, answered, exchange.status, websocket=exchange.websocket)
+        method = needs.method[:_LONGEST_METHOD] if needs.preflight else b""
+        headers, readable = _list(needs.headers), _list(needs.readable)
+        return (
+            f'"mode":{known(needs.mode) or text(needs.mode)},"requested_method":{known(method) or text(method)},'
+            f'"headers":{known(headers) or text(headers)},'
+            f'"credentials":{known(needs.credentials) or text(needs.credentials)},'
+            f'"response_headers":{known(readable) or text(readable)}'
         )
 
     def _denied(self, exchange: Exchange, denial: Denial) -> str:
@@ -214,6 +234,14 @@ class JsonLog:
             self._rules.clear()
         written = self._rules[rule] = quoted(rule.name) if rule else "null"
         return written
+
+
+def _list(names: tuple[bytes, ...]) -> bytes:
+    """Names with commas between them; whole ones, as many as there is room for."""
+    joined = b",".join(names)
+    if len(joined) <= _LONGEST_LIST:
+        return joined
+    return joined[: joined.rfind(b",", 0, _LONGEST_LIST) + 1] + CUT_SHORT.encode()
 
 
 def _shown(value: bytes | str) -> str:

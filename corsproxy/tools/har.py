@@ -17,7 +17,7 @@ from corsproxy.cors.browser import run
 from corsproxy.cors.check import Step
 from corsproxy.cors.fetch import Credentials, Headers, Request, WireRequest, WireResponse, get, origin_of
 from corsproxy.errors import CorsproxyError
-from corsproxy.tools.browsers_own import scripts_own
+from corsproxy.cors.browsers_own import scripts_own
 
 
 class UnreadableHar(CorsproxyError):

@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 from corsproxy.cors.fetch import Credentials, Request, get, origin_of
 from corsproxy.errors import CorsproxyError
-from corsproxy.tools.browsers_own import scripts_own
+from corsproxy.cors.browsers_own import scripts_own
 
 
 class Unreadable(CorsproxyError):

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from urllib.parse import urljoin
 
 from corsproxy.cors.fetch import Credentials, Headers, Mode, Request, Upload, get, origin_of
-from corsproxy.tools.browsers_own import scripts_own
+from corsproxy.cors.browsers_own import scripts_own
 from corsproxy.tools.javascript import Literal, Unknown, arguments
 from corsproxy.tools.pasted_curl import Unreadable
 

@@ -13,6 +13,7 @@ from corsproxy.config.load import load_config
 from corsproxy.cors.decision import NO_POLICY, Decision, Outcome
 from corsproxy.cors.flip import NO_RULE, Change, Difference, Flip
 from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.request import header_line
 from corsproxy.server import access_log
 from corsproxy.server.access_log import EVERYTHING, JsonLog, Sample
 from corsproxy.server.log_writer import BATCH
@@ -20,6 +21,7 @@ from corsproxy.server.log_writer import BATCH
 TEXT = "rules: [{path: /api, upstream: 'http://a', policy: web}]\npolicies: {web: {allow_origins: https://a.test}}"
 RULE = load_config(TEXT, "config.yaml", {}).table.rules[0]
 NOW = 1_795_333_655.1239
+PAGES_LINES = [b"Access-Control-Request-Method", b"Access-Control-Request-Headers", b"Sec-Fetch-Mode", b"X-" * 300]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
@@ -71,6 +73,11 @@ def test_a_line_has_every_field():
         "reason": None,
         "client": "10.0.0.1",
         "host": "api.test",
+        "mode": "cors",
+        "requested_method": None,
+        "headers": None,
+        "credentials": None,
+        "response_headers": None,
         "request_id": "abc",
         "trace_id": TRACE,
         "limit": None,
@@ -82,9 +89,26 @@ def test_a_field_that_there_is_nothing_for_is_null():
     empty = Exchange("", b"", b"", b"", b"", duration=0.001, failure="the client went away")
     (line,) = logged(empty)
     assert line.keys() == logged(exchange())[0].keys()
-    for field in ("rule", "upstream", "method", "status", "upstream_ms", "origin", "client", "host", "trace_id"):
+    for field in ("rule", "upstream", "method", "status", "upstream_ms", "origin", "client", "host", "mode", "trace_id"):
         assert line[field] is None
     assert (line["path"], line["proxy_ms"], line["failure"]) == ("", 1.0, "the client went away")
+
+
+def test_what_a_page_needs_is_named():
+    sent = [(b"Cookie", b"a=1"), (b"X-Key", b"k"), (b"Sec-Fetch-Mode", b"cors")]
+    answered = ((b"X-Total", b"7"), (b"Server", b"x"))
+    (line,) = logged(exchange(passed=[header_line(*field) for field in sent], answered=answered))
+    assert (line["mode"], line["headers"], line["credentials"], line["response_headers"]) == (
+        *("cors", "x-key", "cookies", "x-total"),
+    )
+    asked = [(b"Access-Control-Request-Method", b"PUT"), (b"Access-Control-Request-Headers", b"a" * 90 + b",b" * 90)]
+    (line,) = logged(exchange(method=b"OPTIONS", passed=[header_line(*field) for field in asked]))
+    assert (line["requested_method"], line["headers"]) == ("PUT", "a" * 90 + ",b")
+    many = b",".join(b"x-%d" % number for number in range(90))
+    (line,) = logged(exchange(method=b"OPTIONS", passed=[header_line(*asked[0]), header_line(asked[1][0], many)]))
+    names = line["headers"].split(",")
+    assert names[-1] == access_log.CUT_SHORT
+    assert names[:-1] == [f"x-{number}" for number in range(len(names) - 1)]
 
 
 def test_the_secrets_of_a_query_are_masked():
@@ -163,12 +187,14 @@ def test_the_programs_own_lines_are_json_too():
     ),
     st.binary(max_size=300),
     st.text(max_size=300),
+    st.dictionaries(st.sampled_from(PAGES_LINES), st.binary(max_size=600)),
 )
-def test_whatever_a_client_sends_a_line_is_one_line_of_harmless_json(fields, subject, failure):
+def test_whatever_a_client_sends_a_line_is_one_line_of_harmless_json(fields, subject, failure, lines):
     stream = io.StringIO()
     log = JsonLog(stream, EVERYTHING, lambda: NOW)
     for _ in range(2):  # as it is made, and as it is remembered
-        log(exchange(Outcome.DENIED_ORIGIN, subject, failure=failure, **fields))
+        passed = [header_line(*line) for line in lines.items()]
+        log(exchange(Outcome.DENIED_ORIGIN, subject, failure=failure, passed=passed, **fields))
     text = stream.getvalue()
     lines = text.split("\n")
     assert len(lines) == 4

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from corsproxy import __version__
 from corsproxy.cors.fetch import Headers, get
-from corsproxy.tools.browsers_own import scripts_own
+from corsproxy.cors.browsers_own import scripts_own
 
 _CURLS_OWN: Final = frozenset({b"content-length", b"host"})
 

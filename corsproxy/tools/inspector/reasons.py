@@ -23,7 +23,7 @@ from corsproxy.errors import InvalidConfig, Problem
 from corsproxy.http.redaction import MASK
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.tools.as_json import as_json
-from corsproxy.tools.browsers_own import scripts_own
+from corsproxy.cors.browsers_own import scripts_own
 from corsproxy.tools.explanation import explain_answers
 from corsproxy.tools.har import Entry, recorded
 from corsproxy.tools.inspector.masking import masked, masked_url

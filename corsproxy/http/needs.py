@@ -1,0 +1,137 @@
+"""What an exchange shows of its page's needs: what CORS would have to grant, read off the header lines alone.
+
+Rules that this file obeys:
+
+- A preflight says what its page is about to do, and is believed; of any other request only that counts which no browser
+  and no proxy on the way adds by itself, as far as names can tell.
+- A header of an answer counts unless its reader is the browser, a cache or the network.  Where the server itself lists
+  what it exposes, its list is believed.
+- No value of a header is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from corsproxy.cors.browsers_own import scripts_own
+from corsproxy.cors.check import SAFELISTED_RESPONSE_NAMES
+from corsproxy.cors.fetch import members
+from corsproxy.cors.grants import asked_names
+from corsproxy.cors.names import is_token
+from corsproxy.cors.safelist import unsafe_names
+from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM
+
+Fields = Iterable[tuple[bytes, bytes]]  # names in lower case, and values
+
+COOKIES: Final = "cookies"
+LOGIN: Final = "login"  # HTTP authentication of a kind that browsers do by themselves
+SETS_COOKIE: Final = "set-cookie"  # the answer sets one, which is kept only where credentials are allowed
+
+CORS: Final = b"cors"
+WEBSOCKET: Final = b"websocket"
+SAME_ORIGIN: Final = b"same-origin"
+OTHER: Final = b"other"
+
+
+class Needs(NamedTuple):
+    """What a page asks for by one request."""
+
+    mode: bytes  # Sec-Fetch-Mode; WEBSOCKET, SAME_ORIGIN where it is that; CORS where the browser does not say
+    method: bytes  # of a preflight: the one that it asks for
+    preflight: bool = False
+    headers: tuple[bytes, ...] = ()  # lower-case names that need a grant
+    credentials: str = ""  # COOKIES, LOGIN, SETS_COOKIE
+    readable: tuple[bytes, ...] = ()  # lower-case names of the answer's headers that a page could need to read
+
+
+# https://fetch.spec.whatwg.org/#concept-request-mode
+_MODES: Final = frozenset({CORS, b"navigate", b"no-cors", SAME_ORIGIN, WEBSOCKET})
+
+# https://www.rfc-editor.org/rfc/rfc9110#section-11 has the schemes; a browser answers these without a script.
+_BROWSERS_SCHEMES: Final = frozenset({b"basic", b"digest", b"negotiate", b"ntlm"})
+
+# What a browser adds after its preflight, for its cache, its media and by Client Hints
+# (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch), and what proxies and tracing add on the way.  A page
+# that sets one of these has asked for it in a preflight.
+_ADDED_ON_THE_WAY: Final = frozenset(
+    b"baggage cdn-loop device-memory downlink dpr ect if-modified-since if-none-match if-range last-event-id "
+    b"purpose rtt save-data traceparent tracestate true-client-ip viewport-width via width x-client-ip "
+    b"x-cloud-trace-context x-real-ip x-request-id".split()
+)
+_ADDED_PREFIXES: Final = (b"cf-", b"fastly-", b"x-amz-cf-", b"x-amzn-", b"x-b3-", b"x-envoy-", b"x-forwarded-")
+
+# Headers of answers whose reader is the browser, a cache or the network; what says which software answered is for
+# nobody.
+_NOT_FOR_PAGES: Final = (
+    SAFELISTED_RESPONSE_NAMES
+    | HOP_BY_HOP
+    | SPEAKS_FOR_THE_UPSTREAM
+    | frozenset(
+        b"accept-ch accept-ranges age allow authentication-info clear-site-data content-encoding "
+        b"content-security-policy content-security-policy-report-only critical-ch cross-origin-embedder-policy "
+        b"cross-origin-embedder-policy-report-only cross-origin-opener-policy cross-origin-opener-policy-report-only "
+        b"cross-origin-resource-policy date document-policy expect-ct feature-policy nel no-vary-search "
+        b"origin origin-agent-cluster p3p permissions-policy public-key-pins referrer-policy refresh report-to "
+        b"reporting-endpoints server server-timing service-worker-allowed set-cookie set-cookie2 sourcemap "
+        b"speculation-rules strict-transport-security supports-loading-mode timing-allow-origin trailer traceparent "
+        b"vary via www-authenticate x-aspnet-version x-aspnetmvc-version x-cache x-cache-hits x-content-type-options "
+        b"x-dns-prefetch-control x-download-options x-frame-options x-permitted-cross-domain-policies x-powered-by "
+        b"x-robots-tag x-served-by x-sourcemap x-timer x-ua-compatible x-varnish x-xss-protection".split()
+    )
+)
+_NOT_FOR_PAGES_PREFIXES: Final = (b"access-control-", b"cf-", b"sec-", b"x-amz-cf-", b"x-amzn-", b"x-envoy-")
+_CREATED: Final = frozenset({201, 202})  # a Location that the browser does not follow, and the page may need
+
+
+def needs_of(method: bytes, asked: Fields, answered: Fields, status: int, *, websocket: bool = False) -> Needs:
+    """What the request that has an Origin header shows; ``status`` 0: it was not answered."""
+    lines = tuple(asked)
+    sent = dict(reversed(lines))  # of several lines with one name the first
+    requested = sent.get(b"access-control-request-method")
+    if method == b"OPTIONS" and requested is not None:
+        names = b",".join(value for name, value in lines if name == b"access-control-request-headers")
+        return Needs(CORS, requested, preflight=True, headers=tuple(filter(is_token, asked_names(names))))
+    mode = _mode(sent, websocket=websocket)
+    if mode != CORS:
+        return Needs(mode, method)
+    login = sent.get(b"authorization", b"").partition(b" ")[0].lower() in _BROWSERS_SCHEMES
+    headers = tuple(name for name in unsafe_names(scripts_own(lines)) if not _is_added(name))
+    if login:
+        headers = tuple(name for name in headers if name != b"authorization")
+    received = tuple(answered)
+    credentials = COOKIES if b"cookie" in sent else LOGIN if login else _set(received)
+    return Needs(mode, method, False, headers, credentials, _readable(received, status))
+
+
+def _mode(sent: Mapping[bytes, bytes], *, websocket: bool) -> bytes:
+    if websocket:
+        return WEBSOCKET
+    if sent.get(b"sec-fetch-site") == SAME_ORIGIN:
+        return SAME_ORIGIN
+    mode = sent.get(b"sec-fetch-mode", CORS)
+    return mode if mode in _MODES else OTHER
+
+
+def _is_added(name: bytes) -> bool:
+    return name in _ADDED_ON_THE_WAY or name.startswith(_ADDED_PREFIXES)
+
+
+def _set(received: Fields) -> str:
+    return SETS_COOKIE if any(name == b"set-cookie" for name, _ in received) else ""
+
+
+def _readable(received: tuple[tuple[bytes, bytes], ...], status: int) -> tuple[bytes, ...]:
+    names = dict.fromkeys(name for name, _ in received)
+    listed = {
+        name.lower() for key, value in received if key == b"access-control-expose-headers" for name in members(value)
+    }
+    if listed and b"*" not in listed:
+        names = {name: None for name in names if name in listed}
+    return tuple(sorted(name for name in names if _is_for_pages(name, status)))
+
+
+def _is_for_pages(name: bytes, status: int) -> bool:
+    if name == b"location":
+        return status in _CREATED
+    return name not in _NOT_FOR_PAGES and not name.startswith(_NOT_FOR_PAGES_PREFIXES)
