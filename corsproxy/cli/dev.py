@@ -15,6 +15,7 @@ import click
 from corsproxy.cli.exchange_lines import ExchangePrinter
 from corsproxy.cli.flag_advice import advise_dev
 from corsproxy.cli.inspecting import ADMIN, Inspection, new_token
+from corsproxy.cli.learning_options import Learning, learning_options
 from corsproxy.cli.local_certificate import Certificate, data_folder, local_certificate
 from corsproxy.cli.one_api import TEXTS
 from corsproxy.cli.remarks import Commentator
@@ -27,9 +28,10 @@ from corsproxy.config.written import Unusable
 from corsproxy.cors.origin import parse_origin
 from corsproxy.cors.serialized import is_loopback
 from corsproxy.errors import InvalidConfig, InvalidOrigin, Problem
-from corsproxy.server.run import Plan
+from corsproxy.server.run import Observing, Plan
 
 if TYPE_CHECKING:
+    from corsproxy.cli.lesson import Lesson
     from corsproxy.config.load import Compiled
     from corsproxy.server.listening import Listening
 
@@ -89,6 +91,12 @@ _LOOPBACK_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
     help="Serve HTTPS, with this certificate and its chain (PEM).",
 )
 @click.option("--key", metavar="FILE", envvar="CORSPROXY_KEY", show_envvar=True, help="The key of --cert (PEM).")
+@learning_options(
+    "[FILE]",
+    "At the end, write the smallest rule table under which what was seen works: to FILE, or standard output.",
+    is_flag=False,
+    flag_value="-",
+)
 def dev(
     url: str,
     origins: tuple[str, ...],
@@ -97,6 +105,7 @@ def dev(
     tls: bool,
     cert: str | None,
     key: str | None,
+    learning: Learning,
 ) -> None:
     """Put a CORS proxy in front of the API at URL, for a front-end under development.
 
@@ -108,13 +117,19 @@ def dev(
         corsproxy dev http://localhost:5000 --listen localhost:9000
         corsproxy dev https://api.example.com --allow-origin https://app.test
         corsproxy dev https://api.example.com --tls
+        corsproxy dev https://api.example.com --learn config.yaml
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
     with _certificate(listen, tls, cert, key) as certificate:
-        _serve(url, origins, names, listen, certificate)
+        _serve(url, origins, names, listen, certificate, _lesson(url, learning))
 
 
 def _serve(
-    url: str, origins: tuple[str, ...], names: tuple[str, ...], listen: str, certificate: Certificate | None
+    url: str,
+    origins: tuple[str, ...],
+    names: tuple[str, ...],
+    listen: str,
+    certificate: Certificate | None,
+    lesson: Lesson | None,
 ) -> None:
     compiled = _compiled(dev_config(url, origins, listen, certificate, names))
     printer = ExchangePrinter(sys.stdout, colour=wants_colour(sys.stdout), advise=advise_dev, comment=Commentator())
@@ -131,8 +146,17 @@ def _serve(
         if certificate and certificate.authority:
             printer.say(f"the browser has to trust the local authority {certificate.authority}, once")
 
-    observing = partial(nullcontext, inspection.beside(printer))
+    observing: Observing = partial(nullcontext, inspection.beside(printer))
+    observing = lesson.beside_those(observing) if lesson else observing
     serve_compiled(compiled, observing, say_started, Plan(mount=inspection.mount))
+
+
+def _lesson(url: str, learning: Learning) -> Lesson | None:
+    if not learning.output:
+        return None
+    from corsproxy.cli.lesson import lesson_of_api  # noqa: PLC0415  # only who learns needs it
+
+    return lesson_of_api(learning, url)
 
 
 def _certificate(

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "serve": "Serve the rule table of a configuration file, or one API by flags alone.",
     "explain": "Say why the browser said no, and what to change.",
     "probe": "Find out what an API does about CORS by itself, and who is at risk.",
+    "learn": "Propose the smallest rule table under which recorded traffic works.",
     "check": "Say what a configuration means and run its tests, or say everything that is wrong.",
     "import": "Read nginx's, Express's, Flask's or the Gateway API's CORS configuration as a rule table.",
     "conformance": "Put a server to the vectors: how much of CORS it gets right.",

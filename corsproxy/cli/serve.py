@@ -14,6 +14,7 @@ import click
 from corsproxy.cli.config_file import STANDARD_INPUT_NAME, config_source
 from corsproxy.cli.flag_advice import advise_serve
 from corsproxy.cli.inspecting import inspection_of
+from corsproxy.cli.learning_options import Learning, learning_options
 from corsproxy.cli.observing import log_to_stdout, observed, wanted_spans
 from corsproxy.cli.options import Duration, WorkerCount
 from corsproxy.cli.source import Source, source_options
@@ -24,6 +25,7 @@ from corsproxy.server.run import Observing, Plan, run
 from corsproxy.server.watch import Watch, is_mounted_alone
 
 if TYPE_CHECKING:
+    from corsproxy.cli.lesson import Lesson
     from corsproxy.config.load import Compiled
     from corsproxy.server.listening import Listening
 
@@ -123,6 +125,11 @@ _MOUNTED_ALONE = (
     metavar="TOKEN",
     help="Show exchanges on /inspector/ of the admin listener, to who has this token; left out: the inspector is off.",
 )
+@learning_options(
+    "FILE",
+    "Learn from what is served, and write the configuration with it to FILE (-: standard output) at the end, and at "
+    "SIGUSR1; one worker only.",
+)
 def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
     source: Source,
     workers: int,
@@ -134,6 +141,7 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
     form: str,
     share: float,
     token: str,
+    learning: Learning,
 ) -> None:
     """Serve the rule table of a configuration file, or one API by flags alone.
 
@@ -157,6 +165,7 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
     advise = advice if source.file else advise_serve  # without a file there is no line to change
     observing: Observing = partial(observed, form, share, wanted_spans(), advise)
     inspection = inspection_of(source.file, compiled, token, workers, advise) if token else None
+    lesson = _lesson(source, learning, compiled, workers) if learning.output else None
     plan = Plan(
         workers=workers,
         hang_after=worker_timeout,
@@ -177,7 +186,18 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
             if inspection is not None:
                 log.say(f"inspector on {inspection.page}#token=...")
 
-    serve_compiled(compiled, inspection.beside_those(observing) if inspection else observing, say_started, plan)
+    observing = inspection.beside_those(observing) if inspection else observing
+    observing = lesson.beside_those(observing) if lesson else observing
+    serve_compiled(compiled, observing, say_started, plan)
+
+
+def _lesson(source: Source, learning: Learning, compiled: Compiled, workers: int) -> Lesson:
+    from corsproxy.cli.lesson import lesson_of_api, lesson_of_file  # noqa: PLC0415  # only who learns needs it
+    from corsproxy.tools.learning.places import Places  # noqa: PLC0415
+
+    if not source.file:
+        return lesson_of_api(learning, source.values["upstream"], workers)
+    return lesson_of_file(learning, source.file, Places(compiled.table), workers)
 
 
 def _read(source: Source) -> tuple[Compiled, Watch | None]:

@@ -19,7 +19,7 @@ from corsproxy.cors.check import SAFELISTED_RESPONSE_NAMES
 from corsproxy.cors.fetch import members
 from corsproxy.cors.grants import asked_names
 from corsproxy.cors.names import is_token
-from corsproxy.cors.safelist import unsafe_names
+from corsproxy.cors.safelist import is_forbidden_header, unsafe_names
 from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM
 
 Fields = Iterable[tuple[bytes, bytes]]  # names in lower case, and values
@@ -59,7 +59,16 @@ _ADDED_ON_THE_WAY: Final = frozenset(
     b"purpose rtt save-data traceparent tracestate true-client-ip viewport-width via width x-client-ip "
     b"x-cloud-trace-context x-real-ip x-request-id".split()
 )
-_ADDED_PREFIXES: Final = (b"cf-", b"fastly-", b"x-amz-cf-", b"x-amzn-", b"x-b3-", b"x-envoy-", b"x-forwarded-")
+_ADDED_PREFIXES: Final = (
+    b"access-control-",
+    b"cf-",
+    b"fastly-",
+    b"x-amz-cf-",
+    b"x-amzn-",
+    b"x-b3-",
+    b"x-envoy-",
+    b"x-forwarded-",
+)
 
 # Headers of answers whose reader is the browser, a cache or the network; what says which software answered is for
 # nobody.
@@ -101,7 +110,7 @@ def needs_of(method: bytes, asked: Fields, answered: Fields, status: int, *, web
         headers = tuple(name for name in headers if name != b"authorization")
     received = tuple(answered)
     credentials = COOKIES if b"cookie" in sent else LOGIN if login else _set(received)
-    return Needs(mode, method, False, headers, credentials, _readable(received, status))
+    return Needs(mode, method, headers=headers, credentials=credentials, readable=_readable(received, status))
 
 
 def _mode(sent: Mapping[bytes, bytes], *, websocket: bool) -> bytes:
@@ -114,7 +123,7 @@ def _mode(sent: Mapping[bytes, bytes], *, websocket: bool) -> bytes:
 
 
 def _is_added(name: bytes) -> bool:
-    return name in _ADDED_ON_THE_WAY or name.startswith(_ADDED_PREFIXES)
+    return name in _ADDED_ON_THE_WAY or name.startswith(_ADDED_PREFIXES) or is_forbidden_header(name, b"")
 
 
 def _set(received: Fields) -> str:

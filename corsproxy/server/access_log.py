@@ -125,8 +125,8 @@ class JsonLog:
             f'"upstream_ms":{f"{(heard - asked) * 1000:.3f}" if heard else "null"},'
             f'"origin":{known(origin) or text(origin)},"cors":"{exchange.decision.outcome}",'
             f'"reason":{known(subject) or text(subject)},"client":{known(client) or text(client)},'
-            f'"host":{known(host) or text(host)},{self._page(exchange) if origin else _NO_PAGE},"request_id":{request_id},"trace_id":{trace_id},'
-            f'"limit":{limit},"failure":{failure}}}\n'
+            f'"host":{known(host) or text(host)},{self._page(exchange) if origin else _NO_PAGE},'
+            f'"request_id":{request_id},"trace_id":{trace_id},"limit":{limit},"failure":{failure}}}\n'
         )
 
     def _page(self, exchange: Exchange) -> str:

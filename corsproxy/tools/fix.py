@@ -16,13 +16,13 @@ from corsproxy.config.written import Path
 from corsproxy.cors.browser import Fetched, run
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.cors.fetch import Request
-from corsproxy.cors.hostile import tricks
 from corsproxy.cors.origin import parse_origin
 from corsproxy.cors.origin_list import is_insecure
 from corsproxy.cors.policy import Policy
 from corsproxy.cors.serialized import is_loopback
 from corsproxy.cors.words import advice, is_hopeless
 from corsproxy.errors import InvalidConfig, InvalidOrigin
+from corsproxy.tools.resemblance import resembles
 from corsproxy.tools.simulation import Exchanged, Simulation
 from corsproxy.tools.written_config import WrittenConfig
 from corsproxy.tools.yaml_edit import NotEditable, add_entry, dumped, replace, set_key
@@ -241,21 +241,10 @@ def _suspicions(config: WrittenConfig, path: Path, origin: str) -> Iterator[str]
     policy = next((rule.policy for rule in _rules_under(config, path) if rule.policy), None)
     listed = [other for other in policy.spec.allow_origins if other != origin] if policy else []
     for other in listed:
-        if other not in {"*", "null"} and "*" not in other and _resembles(origin, other):
+        if other not in {"*", "null"} and "*" not in other and resembles(parsed.host, parse_origin(other).host):
             yield f"{origin} resembles {other} and belongs to somebody else, unless you know better"
             return
     if is_loopback(parsed.host) and any(
         not is_loopback(parse_origin(o).host) for o in listed if "*" not in o and o != "null"
     ):
         yield "every program on a visitor's own machine can serve pages of a loopback origin; keep it out of production"
-
-
-def _resembles(origin: str, other: str) -> bool:
-    """Whether this is one of the forms that an attacker gives to an origin to be taken for another."""
-    scheme, host, _ = parse_origin(origin)
-    listed = parse_origin(other)
-    if host == listed.host or host.endswith("." + listed.host) or scheme != listed.scheme:
-        return False
-    return (
-        host.startswith(listed.host) or host.endswith(listed.host) or origin in {trick for trick, _ in tricks(listed)}
-    )

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from corsproxy.cors.browser import run
+from corsproxy.cors.browsers_own import scripts_own
 from corsproxy.cors.check import Step
 from corsproxy.cors.fetch import Credentials, Headers, Request, WireRequest, WireResponse, get, origin_of
 from corsproxy.errors import CorsproxyError
-from corsproxy.cors.browsers_own import scripts_own
 
 
 class UnreadableHar(CorsproxyError):
@@ -33,6 +33,7 @@ class Entry:
     initiator: str = "fetch"
     origin: bytes = b""  # of the page
     failure: str = ""  # the network's error, as the browser calls it
+    began: str = ""  # when, as the file says it (ISO 8601)
 
     @property
     def preflight(self) -> bool:
@@ -118,6 +119,7 @@ def _entry(entry: Any, page: str) -> Entry:  # noqa: ANN401  # JSON
         _SCRIPTED.get(kind, kind),
         get(headers, b"origin") or (_origin(get(headers, b"referer"), page) if kind in _SCRIPTED else b""),
         str(response.get("_error") or response.get("_failureText") or ""),
+        str(entry.get("startedDateTime") or ""),
     )
 
 

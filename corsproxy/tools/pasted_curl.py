@@ -12,9 +12,9 @@ import re
 import shlex
 from typing import Final, NoReturn
 
+from corsproxy.cors.browsers_own import scripts_own
 from corsproxy.cors.fetch import Credentials, Request, get, origin_of
 from corsproxy.errors import CorsproxyError
-from corsproxy.cors.browsers_own import scripts_own
 
 
 class Unreadable(CorsproxyError):

@@ -10,8 +10,8 @@ import re
 from typing import Final, TypeVar
 from urllib.parse import urljoin
 
-from corsproxy.cors.fetch import Credentials, Headers, Mode, Request, Upload, get, origin_of
 from corsproxy.cors.browsers_own import scripts_own
+from corsproxy.cors.fetch import Credentials, Headers, Mode, Request, Upload, get, origin_of
 from corsproxy.tools.javascript import Literal, Unknown, arguments
 from corsproxy.tools.pasted_curl import Unreadable
 

@@ -89,7 +89,18 @@ def test_a_field_that_there_is_nothing_for_is_null():
     empty = Exchange("", b"", b"", b"", b"", duration=0.001, failure="the client went away")
     (line,) = logged(empty)
     assert line.keys() == logged(exchange())[0].keys()
-    for field in ("rule", "upstream", "method", "status", "upstream_ms", "origin", "client", "host", "mode", "trace_id"):
+    for field in (
+        "rule",
+        "upstream",
+        "method",
+        "status",
+        "upstream_ms",
+        "origin",
+        "client",
+        "host",
+        "mode",
+        "trace_id",
+    ):
         assert line[field] is None
     assert (line["path"], line["proxy_ms"], line["failure"]) == ("", 1.0, "the client went away")
 

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from corsproxy import __version__
-from corsproxy.cors.fetch import Headers, get
 from corsproxy.cors.browsers_own import scripts_own
+from corsproxy.cors.fetch import Headers, get
 
 _CURLS_OWN: Final = frozenset({b"content-length", b"host"})
 

@@ -16,6 +16,7 @@ import yaml
 
 from corsproxy.config.load import load_config
 from corsproxy.config.table import Rule, RuleTable
+from corsproxy.cors.browsers_own import scripts_own
 from corsproxy.cors.fetch import Credentials, Headers, Mode, Request, WireRequest, WireResponse, get
 from corsproxy.cors.spec import PolicySpec
 from corsproxy.cors.words import websocket_refused
@@ -23,7 +24,6 @@ from corsproxy.errors import InvalidConfig, Problem
 from corsproxy.http.redaction import MASK
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.tools.as_json import as_json
-from corsproxy.cors.browsers_own import scripts_own
 from corsproxy.tools.explanation import explain_answers
 from corsproxy.tools.har import Entry, recorded
 from corsproxy.tools.inspector.masking import masked, masked_url
