@@ -86,9 +86,7 @@ class Traffic:
         if len(local) == 1:
             return local
         listed = ", ".join(sorted(hosts))
-        raise UnreadableTraffic(
-            f"{name} has requests to several hosts ({listed}); name this API's with --host"
-        )
+        raise UnreadableTraffic(f"{name} has requests to several hosts ({listed}); name this API's with --host")
 
 
 _NOTES: Final = {
