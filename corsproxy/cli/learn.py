@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     envvar="CORSPROXY_HOST",
     show_envvar=True,
-    help="In a HAR file, the host that is this proxy, or the API before there is one; again for more.",
+    help="In a HAR file, the host (or host:port) that is this proxy, or the API before there is one; again for more.",
 )
 @trust_option
 @click.option("--write", is_flag=True, envvar="CORSPROXY_WRITE", show_envvar=True, help="Write the change into FILE.")
@@ -126,20 +126,21 @@ def _hosts(named: tuple[str, ...], basis: Basis) -> frozenset[str]:
 
     rules = basis.config.compiled.table.rules if basis.config else ()
     addresses = [str(endpoint) for rule in rules for endpoint in rule.upstream.endpoints]
-    hosts = {urlsplit(address).hostname for address in (*addresses, basis.upstream)}
+    hosts = {urlsplit(address).netloc for address in (*addresses, basis.upstream)}
     return frozenset({*filter(None, hosts), *(rule.host for rule in rules if rule.host)})
 
 
 def _read(source: str, traffic: Traffic, evidence: Evidence) -> None:
     """Read one source; ends the program where it is none."""
-    from corsproxy.tools.learning.sources import UnreadableTraffic  # noqa: PLC0415  # --help does not need it
+    from corsproxy.http.answers import printable  # noqa: PLC0415  # --help does not need it
+    from corsproxy.tools.learning.sources import UnreadableTraffic  # noqa: PLC0415
 
     try:
         if source == STANDARD_INPUT:
             _add(traffic.read(sys.stdin, STANDARD_INPUT_NAME), evidence)
             return
         with Path(source).open(encoding="utf-8", errors="replace") as lines:
-            _add(traffic.read(lines, Path(source).name), evidence)
+            _add(traffic.read(lines, printable(Path(source).name)), evidence)
     except UnreadableTraffic as unreadable:
         raise click.UsageError(str(unreadable)) from None
     except OSError as error:

@@ -37,6 +37,9 @@ def remark_lines(proposal: Proposal, notes: Iterable[str]) -> Iterator[str]:
         yield f"{'opens':{_WIDTH}}{printable(_opens(opened))}"
     for finding in proposal.findings:
         yield f"{'left out':{_WIDTH}}{click.style(printable(_left_out(finding)), fg='yellow')}"
+    for one in proposal.unused:
+        enough = f"; {', '.join(one.enough) or 'nothing'} would do" if one.value == "*" else ""
+        yield f"{'unused':{_WIDTH}}{printable(f'{one.key}: {one.value} of policy {one.policy}{enough}')}"
     for note in notes:
         yield f"{'note':{_WIDTH}}{printable(note)}"
 
@@ -55,6 +58,7 @@ def as_json(proposal: Proposal, notes: Iterable[str], *, written: bool) -> dict[
             {"what": what, "reason": reason, "where": list(where), "seen": _seen(seen)}
             for what, reason, seen, where in proposal.findings
         ],
+        "unused": [one._asdict() for one in proposal.unused],
         "notes": list(notes),
         "diff": proposal.diff,
         "config": proposal.after,

@@ -67,6 +67,7 @@ def test_a_change_is_shown_and_not_made(folder):
         "   - path: /orders",
         "",
         f"opens     pages of {APP} may read the answers: /orders ({SEEN})",
+        "unused    allow_origins: https://shop.test of policy web-app",
         "",
         "nothing was written; --write puts this change into the file",
     ]
@@ -81,7 +82,7 @@ def test_a_change_is_written_once(folder):
     assert set(CONFIG.splitlines()) < set(text.splitlines())
     assert load_config(text, "config.yaml", {}).table.rules[0].policy.allows_origin(APP.encode())
     again = learn("-c", "config.yaml", "--write", "access.jsonl")
-    assert (again.exit_code, again.output) == (0, "nothing to change\n")
+    assert (again.exit_code, again.output.splitlines()[-1]) == (0, "nothing to change")
 
 
 def test_a_new_table_is_printed_alone(folder):

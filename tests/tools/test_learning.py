@@ -450,6 +450,31 @@ def test_what_is_allowed_already_changes_nothing():
     assert (proposal.diff, proposal.opened, proposal.findings) == ("", (), ())
 
 
+def test_what_nothing_needs_is_named_and_kept():
+    text = f"""\
+rules:
+  - path: /orders
+    upstream: {API}
+    policy:
+      allow_origins: [{APP}, {SHOP}, "http://localhost:*", "https://*.example.com"]
+      allow_methods: [GET, PUT, DELETE]
+      allow_headers: "*"
+      expose_headers: [X-Total, Link]
+      allow_credentials: true
+"""
+    used = seen(needs=cors(b"PUT", headers=(b"x-key",), readable=(b"x-total",)))
+    proposal = learnt(used, seen(LOCAL), text=text)
+    assert not proposal.changed
+    assert [one[1:] for one in proposal.unused] == [
+        ("allow_origins", SHOP, ()),
+        ("allow_methods", "DELETE", ()),
+        ("allow_headers", "*", ("x-key",)),
+        ("expose_headers", "Link", ()),
+        ("allow_credentials", "true", ()),
+    ]
+    assert learnt(seen(target="/elsewhere"), text=text).unused == ()  # of what was not seen nothing is said
+
+
 def test_everything_else_of_the_file_stays():
     proposal = learnt(
         seen(SHOP, needs=preflight(b"PUT", b"x-key")),

@@ -14,7 +14,9 @@ from corsproxy.server.access_log import EVERYTHING, JsonLog
 from corsproxy.tools.learning.evidence import Evidence
 from corsproxy.tools.learning.live import SOURCE, Learner
 from corsproxy.tools.learning.places import Places
+from corsproxy.tools.learning.proposal import Basis, propose, propose_from
 from corsproxy.tools.learning.sources import Traffic, UnreadableTraffic
+from corsproxy.tools.written_config import WrittenConfig
 from tests.tools.inspected import exchange, preflight
 
 APP = "https://app.example.com"
@@ -89,6 +91,31 @@ def test_requests_to_others_are_not_this_proxy_s():
     assert [one.host for one in seen] == ["localhost:8080"]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("api.example.com", ["api.example.com", "api.example.com:8443"]),
+        ("api.example.com:8443", ["api.example.com:8443"]),
+        ("*.example.com", ["api.example.com", "api.example.com:8443"]),
+        ("[::1]", ["[::1]", "[::1]:8080"]),
+    ],
+)
+def test_hosts_are_named_with_or_without_their_port(name, meant):
+    hosts = ("api.example.com", "api.example.com:8443", "example.com", "[::1]", "[::1]:8080")
+    seen, _ = read(har(*(entry(f"https://{host}/x") for host in hosts)), name)
+    assert [one.host for one in seen] == meant
+
+
+def test_the_page_s_own_server_is_not_the_api():
+    """What a development server sends to its own pages, its WebSocket included, crosses no origin."""
+    own = {"Origin": "http://localhost:5173"}
+    live = entry("ws://localhost:5173/hmr", status=101, **own)
+    seen, notes = read(
+        har(entry("http://localhost:5173/src/main.js", **own), live, entry("http://localhost:8080/x", **own))
+    )
+    assert ([one.host for one in seen], notes) == (["localhost:8080"], [])
+
+
 def test_a_url_that_is_none_is_nobody_s():
     seen, _ = read(har(entry(), entry("https://[broken/x")), "api.example.com")
     assert len(seen) == 1
@@ -137,6 +164,14 @@ def test_the_log_tells_what_an_observer_sees():
     assert [kind for kind, _ in logs.kinds()] == [kind for kind, _ in live.evidence.kinds()]
     assert {source for _, tally in live.evidence.kinds() for source in tally.sources} == {SOURCE}
     assert "s3cret" not in text
+    basis = Basis(WrittenConfig.read(CONFIG, "config.yaml", {}))
+    for proposal in (propose(logs.kinds(), basis), propose_from(EXCHANGES, basis)):
+        assert [(one.key, one.value) for one in proposal.opened] == [
+            ("allow_origins", "https://other.test"),
+            ("allow_methods", "DELETE"),
+            ("expose_headers", "x-total"),
+            ("allow_credentials", "true"),
+        ]
 
 
 def test_an_exchange_without_a_request_is_no_page_s():

@@ -17,6 +17,7 @@ from corsproxy.cors.pattern import Pattern
 from corsproxy.cors.policy import Policy
 from corsproxy.tools.learning.evidence import Tally, together
 from corsproxy.tools.learning.places import Place
+from corsproxy.tools.learning.unused import Unused, unused
 from corsproxy.tools.learning.wanted import Counted, Finding, Reader, Wanted
 from corsproxy.tools.written_config import WrittenConfig
 
@@ -47,6 +48,7 @@ class Changes:
     widened: list[Widened] = field(default_factory=list)
     added: list[Added] = field(default_factory=list)
     forwarded: dict[Place, Tally] = field(default_factory=dict)  # new rules that need no policy
+    unused: list[Unused] = field(default_factory=list)  # what could go
 
     def __bool__(self) -> bool:
         return bool(self.widened or self.added or self.forwarded)
@@ -88,7 +90,9 @@ class _Comparison:
             elif pages:
                 self._present(changes, rule, pages, shared)
         for path, (policy, pages) in shared.items():
-            wanted = self._missing(policy, self._reader.read(pages, policy), pages)
+            needed = self._reader.read(pages, policy)
+            changes.unused += unused(policy.spec, needed)
+            wanted = self._missing(policy, needed, pages)
             if wanted.shape != Wanted().shape:
                 changes.widened.append(Widened(path, wanted))
         return changes

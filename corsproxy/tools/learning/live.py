@@ -3,7 +3,7 @@
     learner = Learner(Places(table))
     server = Server(compiled, learner)      # or beside another observer
     ...
-    proposal = propose(learner.evidence, Basis(config))
+    proposal = propose(learner.evidence.kinds(), Basis(config))
 
 Rules: an exchange costs a look at its header lines and no more; memory is bounded, as that of all evidence is; one
 process is seen, so that a proxy with several workers cannot learn this way.

@@ -6,7 +6,7 @@ What is opened is not what was meant to be written: the two configurations are c
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,9 +15,13 @@ from corsproxy.cors.names import SAFELISTED_METHODS
 from corsproxy.cors.pattern import ANY, Pattern
 from corsproxy.cors.policy import Policy
 from corsproxy.cors.spec import PolicySpec
+from corsproxy.proxy.exchange import Exchange
 from corsproxy.tools.learning.changes import Changes, changes_of
 from corsproxy.tools.learning.evidence import Tally, together
+from corsproxy.tools.learning.live import Learner
+from corsproxy.tools.learning.places import Places
 from corsproxy.tools.learning.suspects import suspects
+from corsproxy.tools.learning.unused import Unused
 from corsproxy.tools.learning.wanted import Counted, Finding
 from corsproxy.tools.learning.writing import NEW, written
 from corsproxy.tools.written_config import WrittenConfig
@@ -56,6 +60,7 @@ class Proposal:
     after: str
     opened: tuple[Opened, ...]
     findings: tuple[Finding, ...]
+    unused: tuple[Unused, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -85,7 +90,15 @@ def propose(counted: Counted, basis: Basis) -> Proposal:
         compiled = WrittenConfig.read(after, config.file if config else basis.file, _environment(basis))
         opened = tuple(_opened(config.compiled.table if config else None, compiled.compiled.table, _shown(changes)))
     file = config.file if config else basis.file
-    return Proposal(file, before, after, opened, (*findings, *refused))
+    return Proposal(file, before, after, opened, (*findings, *refused), tuple(changes.unused))
+
+
+def propose_from(exchanges: Iterable[Exchange], basis: Basis) -> Proposal:
+    """The same for exchanges that somebody has recorded; raises InvalidConfig."""
+    learner = Learner(Places(basis.config.compiled.table if basis.config else None))
+    for exchange in exchanges:
+        learner(exchange)
+    return propose(learner.evidence.kinds(), basis)
 
 
 def _environment(basis: Basis) -> Mapping[str, str]:

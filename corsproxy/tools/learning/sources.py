@@ -30,8 +30,9 @@ class UnreadableTraffic(CorsproxyError):
 class Traffic:
     """Reads sources, one after the other.
 
-    ``hosts`` are the names under which this proxy, or the API before there is one, was addressed; without any they are
-    found out from the files.  ``notes`` say what was not used, and why.
+    ``hosts`` are the names under which this proxy, or the API before there is one, was addressed: ``name``,
+    ``name:port`` or ``*.name``; where a HAR file has none of them, it has to be plain which host is meant.  ``notes``
+    say what was not used, and why.
     """
 
     def __init__(self, hosts: frozenset[str]) -> None:
@@ -79,10 +80,10 @@ class Traffic:
 
     def _wanted(self, hosts: Counter[str], name: str) -> frozenset[str]:
         """The hosts that are meant; raises UnreadableTraffic where nothing says so."""
-        known = self._hosts & hosts.keys()
+        known = frozenset(host for host in hosts if any(_is_named(host, name) for name in self._hosts))
         if known or len(hosts) <= 1:
-            return frozenset(known or hosts)
-        local = frozenset(host for host in hosts if is_loopback(host))
+            return known or frozenset(hosts)
+        local = frozenset(host for host in hosts if is_loopback(_without_port(host)))
         if len(local) == 1:
             return local
         listed = ", ".join(sorted(hosts))
@@ -153,26 +154,36 @@ def _timestamp(text: str) -> float:
 
 def _crosses(entry: Entry) -> bool:
     try:
-        return bool(entry.origin) and origin_of(entry.asked.url) != entry.origin
+        asked = origin_of(entry.asked.url)
     except ValueError:
         return False
+    # A WebSocket has the origin of the page that opened it, never its own URL's.
+    asked = b"http" + asked[2:] if asked.startswith(b"ws") else asked
+    return bool(entry.origin) and asked != entry.origin
 
 
 def _host(url: str) -> str:
-    """Its host without the port; an IPv6 address in brackets."""
+    """Its host, with the port where one is written; an IPv6 address in brackets."""
     try:
-        host = urlsplit(url).hostname or ""
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
         return ""
-    return f"[{host}]" if ":" in host else host
+
+
+def _without_port(host: str) -> str:
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
+
+
+def _is_named(host: str, name: str) -> bool:
+    bare = _without_port(host)
+    return bare.endswith(name[1:]) if name.startswith("*.") else name in {host, bare}
 
 
 def _seen_in(entry: Entry, name: str) -> Seen:
-    parts = urlsplit(entry.asked.url)
     return Seen(
         entry.origin.decode("latin-1"),
-        parts.netloc.rpartition("@")[2],
-        parts.path or "/",
+        _host(entry.asked.url),
+        urlsplit(entry.asked.url).path or "/",
         _har_needs(entry) if entry.origin else None,
         max(entry.answered.status, 0),
         _timestamp(entry.began),
