@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from corsproxy.cors.browsers_own import scripts_own
+from corsproxy.cors.browsers_own import BROWSERS_OWN, scripts_own
 from corsproxy.cors.check import SAFELISTED_RESPONSE_NAMES
 from corsproxy.cors.fetch import members
 from corsproxy.cors.grants import asked_names
@@ -59,6 +59,11 @@ _ADDED_ON_THE_WAY: Final = frozenset(
     b"purpose rtt save-data traceparent tracestate true-client-ip viewport-width via width x-client-ip "
     b"x-cloud-trace-context x-real-ip x-request-id".split()
 )
+# With these of the browser's own, what is in nearly every request.
+_SEC: Final = frozenset(
+    b"sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode sec-fetch-site sec-gpc".split()
+)
+_PASSED_OVER: Final = BROWSERS_OWN | _ADDED_ON_THE_WAY | _SEC
 _ADDED_PREFIXES: Final = (
     b"access-control-",
     b"cf-",
@@ -90,12 +95,16 @@ _NOT_FOR_PAGES: Final = (
     )
 )
 _NOT_FOR_PAGES_PREFIXES: Final = (b"access-control-", b"cf-", b"sec-", b"x-amz-cf-", b"x-amzn-", b"x-envoy-")
+_EXPOSE_HEADERS: Final = b"access-control-expose-headers"
 _CREATED: Final = frozenset({201, 202})  # a Location that the browser does not follow, and the page may need
 
 
 def needs_of(method: bytes, asked: Fields, answered: Fields, status: int, *, websocket: bool = False) -> Needs:
-    """What the request that has an Origin header shows; ``status`` 0: it was not answered."""
-    lines = tuple(asked)
+    """What the request that has an Origin header shows; ``status`` 0: it was not answered.
+
+    The access log asks this of every such request: what is in most of them is passed over by its name alone.
+    """
+    lines = [*asked]
     sent = dict(reversed(lines))  # of several lines with one name the first
     requested = sent.get(b"access-control-request-method")
     if method == b"OPTIONS" and requested is not None:
@@ -105,12 +114,16 @@ def needs_of(method: bytes, asked: Fields, answered: Fields, status: int, *, web
     if mode != CORS:
         return Needs(mode, method)
     login = sent.get(b"authorization", b"").partition(b" ")[0].lower() in _BROWSERS_SCHEMES
-    headers = tuple(name for name in unsafe_names(scripts_own(lines)) if not _is_added(name))
-    if login:
-        headers = tuple(name for name in headers if name != b"authorization")
-    received = tuple(answered)
-    credentials = COOKIES if b"cookie" in sent else LOGIN if login else _set(received)
-    return Needs(mode, method, headers=headers, credentials=credentials, readable=_readable(received, status))
+    received = [*answered]
+    set_cookie = SETS_COOKIE if any(name == b"set-cookie" for name, _ in received) else ""
+    credentials = COOKIES if b"cookie" in sent else LOGIN if login else set_cookie
+    return Needs(
+        mode,
+        method,
+        headers=_unsafe([line for line in lines if line[0] not in _PASSED_OVER], login=login),
+        credentials=credentials,
+        readable=_readable([line for line in received if line[0] not in _NOT_FOR_PAGES], status),
+    )
 
 
 def _mode(sent: Mapping[bytes, bytes], *, websocket: bool) -> bytes:
@@ -122,25 +135,27 @@ def _mode(sent: Mapping[bytes, bytes], *, websocket: bool) -> bytes:
     return mode if mode in _MODES else OTHER
 
 
+def _unsafe(lines: list[tuple[bytes, bytes]], *, login: bool) -> tuple[bytes, ...]:
+    """The names of a request's headers that need a grant; not Authorization, where the browser has logged in."""
+    if not lines:
+        return ()
+    names = unsafe_names(scripts_own(tuple(lines)))
+    return tuple(name for name in names if not (_is_added(name) or (login and name == b"authorization")))
+
+
 def _is_added(name: bytes) -> bool:
-    return name in _ADDED_ON_THE_WAY or name.startswith(_ADDED_PREFIXES) or is_forbidden_header(name, b"")
+    return name.startswith(_ADDED_PREFIXES) or is_forbidden_header(name, b"")
 
 
-def _set(received: Fields) -> str:
-    return SETS_COOKIE if any(name == b"set-cookie" for name, _ in received) else ""
-
-
-def _readable(received: tuple[tuple[bytes, bytes], ...], status: int) -> tuple[bytes, ...]:
-    names = dict.fromkeys(name for name, _ in received)
-    listed = {
-        name.lower() for key, value in received if key == b"access-control-expose-headers" for name in members(value)
-    }
-    if listed and b"*" not in listed:
-        names = {name: None for name in names if name in listed}
+def _readable(received: list[tuple[bytes, bytes]], status: int) -> tuple[bytes, ...]:
+    names = {name for name, _ in received}
+    if _EXPOSE_HEADERS in names:
+        listed = {name.lower() for key, value in received if key == _EXPOSE_HEADERS for name in members(value)}
+        names = names if b"*" in listed else names & listed
     return tuple(sorted(name for name in names if _is_for_pages(name, status)))
 
 
 def _is_for_pages(name: bytes, status: int) -> bool:
     if name == b"location":
         return status in _CREATED
-    return name not in _NOT_FOR_PAGES and not name.startswith(_NOT_FOR_PAGES_PREFIXES)
+    return not name.startswith(_NOT_FOR_PAGES_PREFIXES)
