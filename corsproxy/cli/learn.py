@@ -14,13 +14,18 @@ import click
 from corsproxy.cli.config_file import STANDARD_INPUT, STANDARD_INPUT_NAME, read_written
 from corsproxy.cli.learning_options import trust_option
 from corsproxy.cli.one_api import TEXTS
-from corsproxy.cli.style import wants_colour
+from corsproxy.cli.style import print_problems, wants_colour
+from corsproxy.errors import CorsproxyError, InvalidConfig
 
 if TYPE_CHECKING:
     from corsproxy.cors.pattern import Pattern
     from corsproxy.tools.learning.evidence import Evidence
     from corsproxy.tools.learning.proposal import Basis, Proposal
     from corsproxy.tools.learning.sources import Traffic
+
+
+class NotWritten(CorsproxyError):
+    """There is a change, and no way to make it."""
 
 
 @click.command()
@@ -75,7 +80,8 @@ def learn(
         corsproxy learn -c config.yaml --write access.jsonl
         corsproxy learn --upstream https://api.example.com traffic.har > config.yaml
 
-    Exits with 0 when there is nothing to change, or it was written; with 1 when there is a change that was not.
+    Exits with 0 when there is nothing to change, or it was written; with 1 when there is a change that was not; with 2
+    when FILE cannot be used, or TRAFFIC cannot be read.
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
     _check_usage(file, upstream, sources, write=write)
     from corsproxy.cli.learning_text import as_json as plain  # noqa: PLC0415  # --help needs none of them
@@ -84,16 +90,20 @@ def learn(
     from corsproxy.tools.learning.proposal import propose  # noqa: PLC0415
     from corsproxy.tools.learning.sources import Traffic  # noqa: PLC0415
 
-    basis = _basis(file, upstream, trusted)
-    table = basis.config.compiled.table if basis.config else None
-    evidence, traffic = Evidence(Places(table)), Traffic(_hosts(hosts, basis))
-    for source in sources:
-        _read(source, traffic, evidence)
-    proposal = propose(evidence.kinds(), basis)
+    try:
+        basis = _basis(file, upstream, trusted)
+        table = basis.config.compiled.table if basis.config else None
+        evidence, traffic = Evidence(Places(table)), Traffic(_hosts(hosts, basis))
+        for source in sources:
+            _read(source, traffic, evidence)
+        proposal = propose(evidence.kinds(), basis)
+    except InvalidConfig as invalid:
+        print_problems(invalid.problems)
+        raise SystemExit(2) from None  # 1 says that there is a change
     notes = [*traffic.notes, *evidence.notes]
     written = write and proposal.changed
     if written and file:
-        Path(file).write_bytes(proposal.after.encode())
+        _write(file, proposal.after)
     if as_json:
         click.echo(json.dumps(plain(proposal, notes, written=written), indent=2))
     else:
@@ -150,6 +160,13 @@ def _read(source: str, traffic: Traffic, evidence: Evidence) -> None:
 def _add(seen: Iterable[Any], evidence: Evidence) -> None:
     for one in seen:
         evidence.add(one)
+
+
+def _write(file: str, text: str) -> None:
+    try:
+        Path(file).write_bytes(text.encode())
+    except OSError as error:
+        raise NotWritten(f"{file} cannot be written ({error.strerror}); nothing has changed") from None
 
 
 def _print(proposal: Proposal, notes: list[str], file: str | None, *, written: bool) -> None:

@@ -5,6 +5,7 @@ What ``serve`` does on signals is tried in tests/cli/test_serve.py and tests/ser
 
 from __future__ import annotations
 
+import json
 import socket
 from contextlib import closing
 
@@ -29,6 +30,8 @@ def ended(tmp_path, monkeypatch):
     """How a command line ends.  TAKEN is a port that somebody listens on, and LOST one that nobody does."""
     (tmp_path / "good.yaml").write_text(GOOD)
     (tmp_path / "wrong.yaml").write_text(GOOD.replace("policy: web-app", "policy: web"))
+    (tmp_path / "seen.jsonl").write_text(json.dumps(SEEN | {"origin": "https://b.example"}))
+    (tmp_path / "known.jsonl").write_text(json.dumps(SEEN | {"origin": "https://app.example.com"}))
     (tmp_path / "wider.yaml").write_text(GOOD.replace("[https://app", "[https://*.app"))
     (tmp_path / "failing.yaml").write_text(GOOD.replace("tests: [", "tests: [{origin: https://evil.example}, "))
     monkeypatch.chdir(tmp_path)
@@ -53,6 +56,7 @@ def test_the_table_has_every_command():
 WELL = {
     "explain": [f"{ASK} https://app.example.com"],
     "check": ["check good.yaml", "check -c good.yaml --format sarif"],
+    "learn": ["learn -c good.yaml known.jsonl", "learn --upstream http://a seen.jsonl"],
     "diff": ["diff good.yaml good.yaml", "diff good.yaml good.yaml --json"],
     "schema": ["schema", "schema --tests"],
 }  # the others serve until a signal ends them, or ask one that does
@@ -62,6 +66,8 @@ WELL = {
 def test_well_is_0(line, ended):
     assert ended(line) == 0
 
+
+SEEN = {"event": "request", "method": "GET", "path": "/", "host": "a", "status": 200, "mode": "cors"}
 
 NO = {
     "demo": ["demo --port TAKEN"],
@@ -81,6 +87,7 @@ NO = {
         "check failing.yaml --format github",
         "check good.yaml --junit no/where.xml",
     ],
+    "learn": ["learn -c good.yaml seen.jsonl", "learn -c no/where.yaml --upstream http://a --write seen.jsonl"],
     "probe": ["probe http://127.0.0.1:LOST"],
     "conformance": ["conformance --url http://127.0.0.1:LOST --allow-origin https://a.example --vector origin-listed"],
     "export": ["export --to nginx -c wrong.yaml", "export --to nginx -c good.yaml -o no/where.conf"],
@@ -117,6 +124,9 @@ WRONG = [
     "demo --port http",
     "dev",
     "dev not-a-url",
+    "learn -c wrong.yaml seen.jsonl",
+    "learn -c good.yaml good.yaml",
+    "learn seen.jsonl",
     "dev http://a --cert only.pem",
     "serve",
     "serve -c good.yaml --upstream http://a",
