@@ -7,7 +7,7 @@ decided by trying.
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -17,6 +17,7 @@ from corsproxy.cors.automaton import Automaton
 from corsproxy.cors.expression import Choice, Node, read_expression
 from corsproxy.cors.origin import Origin
 from corsproxy.cors.pattern import ANY, NULL, OriginSet, Pattern, compile_patterns, parse_pattern
+from corsproxy.cors.pattern_tree import pattern_tree
 from corsproxy.cors.samples import read_samples, spelled
 from corsproxy.cors.serialized import is_loopback, split_origin
 from corsproxy.cors.universe import search
@@ -35,6 +36,8 @@ class Entry:
 
     def covers(self, origin: bytes) -> bool:
         """Whether this entry by itself allows this value of an Origin header."""
+        if self.exact:
+            return origin == self.text.encode("ascii")
         if self.pattern is not None:
             return self._set.match(origin)
         return split_origin(origin) is not None and self._automaton.takes(origin.decode("ascii"))
@@ -47,7 +50,7 @@ class Entry:
     @cached_property
     def tree(self) -> Node:
         """The expression of it, ``*`` and ``null`` apart."""
-        return read_expression(self.text if self.pattern is None else _expression(self.pattern)).tree
+        return pattern_tree([self.pattern]) if self.pattern else read_expression(self.text).tree
 
     @cached_property
     def _automaton(self) -> Automaton:
@@ -57,6 +60,10 @@ class Entry:
     def _set(self) -> OriginSet:
         return compile_patterns([self.pattern] if self.pattern else [])
 
+    def lies_in(self, other: Entry) -> bool:
+        """Whether an exact entry is covered by another one."""
+        return other.covers(self.text.encode("ascii"))
+
     def meets(self, other: Entry) -> bool:
         """Whether the two may have origins in common, as far as a look at them tells."""
         ours, theirs = self.pattern, other.pattern
@@ -64,16 +71,6 @@ class Entry:
             return True
         ports = ours.any_port or theirs.any_port or ours.port == theirs.port
         return ours.scheme == theirs.scheme and ports and _hosts_meet(ours, theirs)
-
-    def lies_in(self, other: Entry) -> bool:
-        """Whether the other one covers all of it, as far as a look at them tells."""
-        ours, theirs = self.pattern, other.pattern
-        if self == other or theirs == ANY:
-            return True
-        if ours is None or theirs is None:
-            return False
-        ports = theirs.any_port or (not ours.any_port and ours.port == theirs.port)
-        return ours.scheme == theirs.scheme and ports and _host_lies_in(ours, theirs)
 
     def examples(self) -> Iterator[str]:
         """Texts that people would take for examples of it; not all of them have to be ones."""
@@ -98,12 +95,13 @@ class OriginLanguage:
     """The origins that a list and an expression beside it allow."""
 
     def __init__(self, texts: Iterable[str], expression: str | None = None) -> None:
-        patterns = [parse_pattern(text) for text in texts]
+        patterns = list(map(parse_pattern, texts))
         entries = [Entry(str(pattern), pattern) for pattern in patterns]
         if expression is not None:
             entries.append(Entry(expression, None))
         self.entries = tuple(entries)
         self.any = ANY in patterns
+        self._patterns = frozenset(patterns)
         self._set = compile_patterns(patterns)
         self._expressions = [entry for entry in entries if entry.pattern is None]
 
@@ -111,15 +109,25 @@ class OriginLanguage:
         """Whether this value of an Origin header is allowed."""
         return self._set.match(origin) or any(entry.covers(origin) for entry in self._expressions)
 
+    def has_whole(self, entry: Entry) -> bool:
+        """Whether all of an entry is allowed, as far as a look at the list tells: one other entry covers it."""
+        if self.any or entry in self._expressions:
+            return True
+        return entry.pattern is not None and not self._patterns.isdisjoint(_wider(entry.pattern))
+
+    def examples(self) -> Iterator[str]:
+        """An example or two of each entry that is more than one origin."""
+        return (
+            example for entry in self.entries if not entry.exact for example in itertools.islice(entry.examples(), 2)
+        )
+
     def machine(self, entry: Entry) -> Automaton | None:
         """What of this set may meet an entry, ready to be searched; None when nothing does."""
-        trees = [
-            other.tree
-            for other in self.entries
-            if other.pattern != NULL
-            and entry.meets(other)
-            and (not other.exact or entry.covers(other.text.encode("ascii")))
-        ]
+        near = [other for other in self.entries if other.pattern != NULL and entry.meets(other)]
+        patterns = [other.pattern for other in near if other.pattern and (not other.exact or other.lies_in(entry))]
+        trees = [other.tree for other in near if other.pattern is None]
+        if patterns:
+            trees.append(pattern_tree(patterns))
         return Automaton(Choice(tuple(trees))) if trees else None
 
 
@@ -138,10 +146,10 @@ def witness(
             and not any(all(language.contains(origin) for language in group) for group in without)
         )
 
-    for example in entry.examples():
+    for example in itertools.chain(entry.examples(), *(language.examples() for language in within)):
         if fits(example.encode("ascii", "replace")):
             return example
-    if entry.exact or any(all(_lies_in(entry, language) for language in group) for group in without):
+    if entry.exact or any(all(language.has_whole(entry) for language in group) for group in without):
         return None
     return _search(entry, within, without)
 
@@ -158,14 +166,17 @@ def _search(entry: Entry, within: Sequence[OriginLanguage], without: Sequence[Se
     )
 
 
-def _lies_in(entry: Entry, language: OriginLanguage) -> bool:
-    return any(entry.lies_in(other) for other in language.entries)
-
-
-def _expression(pattern: Pattern) -> str:
-    labels = r"([a-z0-9_-]+\.)+" if pattern.subdomains else ""
-    port = "(:[0-9]+)?" if pattern.any_port else f":{pattern.port}" if pattern.port is not None else ""
-    return f"{re.escape(pattern.scheme)}://{labels}{re.escape(pattern.host)}{port}"
+def _wider(pattern: Pattern) -> Iterator[Pattern]:
+    """The pattern itself, and all that cover it."""
+    if not pattern.scheme:
+        yield pattern
+        return
+    labels = pattern.host.split(".")
+    above = [".".join(labels[start:]) for start in range(1, len(labels))]
+    hosts = [(pattern.host, pattern.subdomains), *((host, True) for host in above)]
+    ports = {(pattern.port, pattern.any_port), (None, True)}
+    for (host, subdomains), (port, any_port) in itertools.product(hosts, ports):
+        yield Pattern(pattern.scheme, host, port, subdomains, any_port)
 
 
 def _hosts_meet(ours: Pattern, theirs: Pattern) -> bool:

@@ -41,12 +41,13 @@ _MAPPED: Final = 5  # the group that says ffff, behind zeros alone
 
 def search(inside: Sequence[Machine], outside: Sequence[Sequence[Automaton]]) -> str | None:
     """A shortest serialized origin that all machines ``inside`` take, and of each group ``outside`` not all."""
-    spelled, never = _spelled(), [[machine] for machine in _never()]
-    found = shortest([*inside, spelled], [*outside, *never])
-    if found is None or split_origin(found.encode("ascii")) is not None:
-        return found
-    # Only its length can be wrong with it.
-    return shortest([*inside, spelled, _Lengths()], [*outside, *never])
+    # From the fewest states to the most: mostly there is no text at all, or a shortest one is an origin as it is.
+    spelled = ([*inside, _spelled()], [*outside, *([machine] for machine in _never())])
+    for machines, groups in ((inside, outside), spelled):
+        found = shortest(machines, groups)
+        if found is None or split_origin(found.encode("ascii")) is not None:
+            return found
+    return shortest([*spelled[0], _Lengths()], spelled[1])
 
 
 @cache

@@ -144,8 +144,7 @@ def _narrower(first: OriginLanguage, second: OriginLanguage) -> OriginLanguage:
 
 
 def _coverage(language: OriginLanguage, other: OriginLanguage) -> tuple[bool, bool]:
-    whole = all(any(entry.lies_in(wider) for wider in other.entries) for entry in language.entries)
-    return not language.any, whole
+    return not language.any, all(map(other.has_whole, language.entries))
 
 
 def _timed(side: _Side, other: _Side) -> _Wanted:

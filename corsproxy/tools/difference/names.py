@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,12 +36,8 @@ class Names:
 
     def example(self, usual: Sequence[str], new: str) -> str:
         """A member, a usual one if there is one; of all but a few, ``new`` is the beginning of one that is new."""
-        found = next((name for name in usual if name in self), None) or next(iter(sorted(self.listed)), new)
-        number = 1
-        while found not in self:
-            number += 1
-            found = f"{new}{number}"
-        return found
+        made = (f"{new}{number}" for number in itertools.count(2))
+        return next(name for name in itertools.chain(usual, sorted(self.listed), [new], made) if name in self)
 
 
 NO_NAMES: Final = Names()

@@ -7,6 +7,7 @@ their own, since a table refuses them where the two readings belong to different
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -91,10 +92,8 @@ class Space:
             return entry
         below = entry[1:]
         names = (f"{label}{below}" for label in _LABELS) if below else iter(_NAMES)
-        for name in (*names, *(f"a{number}{below}" for number in range(len(self.hosts)))):
-            if self.locate(name, "", "").host == entry:
-                return name
-        raise AssertionError(entry)  # more names were tried than are taken
+        new = (f"a{number}{below}" for number in itertools.count())
+        return next(name for name in itertools.chain(names, new) if self.locate(name, "", "").host == entry)
 
 
 def parent_path(path: str, paths: AbstractSet[str]) -> str | None:

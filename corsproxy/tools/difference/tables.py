@@ -118,7 +118,8 @@ def _notes(plain: _Cells) -> Iterator[Note]:
 def _remarks(pair: Pair) -> Iterator[tuple[Remark, str, str]]:
     old, new = pair
     if old is None or new is None:
-        yield (Remark.SERVED, "", _shown(new)) if new is not None else (Remark.REFUSED, _shown(old), "")
+        yield from ((Remark.SERVED, "", _shown(rule)) for rule in (new,) if rule is not None)
+        yield from ((Remark.REFUSED, _shown(rule), "") for rule in (old,) if rule is not None)
         return
     if _destination(old) != _destination(new):
         yield Remark.UPSTREAM, _shown(old), _shown(new)
@@ -154,9 +155,7 @@ def _destination(rule: Rule) -> tuple[object, ...]:
     return frozenset(map(str, upstream.endpoints)), upstream.base, rule.strip
 
 
-def _shown(rule: Rule | None) -> str:
-    if rule is None:
-        return ""
+def _shown(rule: Rule) -> str:
     urls = [f"{endpoint}{rule.upstream.base.decode('ascii')}" for endpoint in rule.upstream.endpoints]
     return f"{' '.join(urls)}{' (stripped)' if rule.strip else ''}"
 
