@@ -45,6 +45,7 @@ _FORWARDED: Final = (
 )
 _OTHER_HOSTS: Final = "envoy.retry_host_predicates.previous_hosts"
 _OTHER_HOSTS_TYPE: Final = ".retry.host.previous_hosts.v3.PreviousHostsPredicate"
+_CREDENTIALS: Final = ("Access-Control-Allow-Credentials", "true")
 _ASKED: Final = "access-control-request-method"
 
 KEPT: Final = frozenset(Feature) - {
@@ -112,6 +113,7 @@ def _manager(routes: Routes) -> Tree:
         "strip_trailing_host_dot": True,
         "normalize_path": False,
         "stream_idle_timeout": "0s",  # the routes have theirs
+        "http_protocol_options": {"allow_custom_methods": True},
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "route_config": {
             "name": "rules",
@@ -269,17 +271,11 @@ def _added(name: str, content: str) -> Tree:
 def _action(route: Route) -> Tree:
     rule, timeouts = route.rule, route.rule.upstream.timeouts
     action: Tree = {"cluster": f"upstream_{route.upstream + 1}", "timeout": seconds(timeouts.total)}
-    # One limit for the wait for the head and for silences inside the answer: the longer of the two breaks nothing off.
-    longest = None if None in (timeouts.response, timeouts.idle) else max(timeouts.response or 0, timeouts.idle or 0)
-    action["idle_timeout"] = seconds(longest)
-    others = len(rule.upstream.endpoints) - 1
-    if others:  # an endpoint that cannot be reached is passed over
-        action["retry_policy"] = {
-            "retry_on": "connect-failure",
-            "num_retries": others,
-            "retry_host_predicate": [{"name": _OTHER_HOSTS, "typed_config": {"@type": f"{TYPE}{_OTHER_HOSTS_TYPE}"}}],
-            "host_selection_retry_max_attempts": others,
-        }
+    # Silences before the head count here too, so that this limit is never the shorter one.
+    silence = None if None in (timeouts.response, timeouts.idle) else max(timeouts.response or 0, timeouts.idle or 0)
+    action["idle_timeout"] = seconds(silence)
+    if retries := _retries(route):
+        action["retry_policy"] = retries
     if route.prefix or route.base:
         substitution = route.base.replace("\\", r"\\") + r"/\1"
         action["regex_rewrite"] = {
@@ -290,6 +286,22 @@ def _action(route: Route) -> Tree:
         host = (rule.forward_host or rule.upstream.endpoints[0].authority).decode("ascii")
         action["host_rewrite_literal"] = host
     return action
+
+
+def _retries(route: Route) -> Tree:
+    """An endpoint that cannot be reached is passed over; the limit of a try ends with the head of its answer."""
+    upstream = route.rule.upstream
+    limit = upstream.timeouts.response
+    policy: Tree = {} if limit is None else {"per_try_timeout": seconds(limit)}
+    others = len(upstream.endpoints) - 1
+    if others:
+        policy |= {
+            "retry_on": "connect-failure",
+            "num_retries": others,
+            "retry_host_predicate": [{"name": _OTHER_HOSTS, "typed_config": {"@type": f"{TYPE}{_OTHER_HOSTS_TYPE}"}}],
+            "host_selection_retry_max_attempts": others,
+        }
+    return policy
 
 
 def _request_edits(route: Route) -> Tree:
@@ -323,6 +335,6 @@ def _metadata(route: Route, case: Case, cors: Cors | None) -> Tree:
             "base": location.base.decode("ascii"),
             "prefix": location.prefix.decode("ascii"),
         }
-    if cors is not None and cors.spec.exposes_actual and case.lines[:1] == cors.cases[0].lines[:1]:
+    if cors is not None and cors.spec.exposes_actual and _CREDENTIALS in case.lines:
         metadata["exposes_all"] = True
     return metadata

@@ -68,6 +68,7 @@ class Feature(Enum):
     HTTPS_UPSTREAM = "https upstreams, verified"
     CLIENT_CERTIFICATE = "`tls` of an upstream: `cert`, `ca`, `server_name`"
     HEALTH_CHECK = "`health_check`"
+    RESPONSE_TIMEOUT = "`timeouts`: `response` apart from `idle`"
     TOTAL = "`timeouts: {total: ...}`"
     LISTEN_UNIX = "`listen` at a unix socket"
     LISTEN_TLS = "`listen` with `tls`"
@@ -269,6 +270,10 @@ def _of_upstream(rule: Rule, written: UpstreamConfig | None, at: Path) -> Iterat
     if upstream.health_check is not None:
         loss = "an upstream that fails its checks gets requests all the same"
         yield Use(Feature.HEALTH_CHECK, (*at, "health_check"), loss)
+    timeouts = upstream.timeouts
+    if written and {"response", "idle"} & written.timeouts.model_fields_set and timeouts.response != timeouts.idle:
+        loss = "an upstream that is silent is waited for as long before its answer as inside it"
+        yield Use(Feature.RESPONSE_TIMEOUT, (*at, "timeouts"), loss)
     if upstream.timeouts.total is not None:
         loss = f"an answer may take longer than {upstream.timeouts.total:g} seconds in all"
         yield Use(Feature.TOTAL, (*at, "timeouts", "total") if written else at, loss)

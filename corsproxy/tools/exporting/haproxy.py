@@ -28,9 +28,10 @@ from corsproxy.tools.exporting.routes import Edits, Host, Route, Routes, cookie_
 KEPT: Final = frozenset(Feature) - {
     *(Feature.COOKIES, Feature.FORWARD_ORIGIN, Feature.MAX_REQUEST_BODY, Feature.MAX_RESPONSE_BODY, Feature.TOTAL),
     *(Feature.EACH_AUTHORITY, Feature.LISTEN_TLS, Feature.CLIENT_CA, Feature.SYSTEMD, Feature.PROXY_PROTOCOL),
-    *(Feature.TRUSTED_PROXIES, Feature.REQUEST_ID),
+    *(Feature.TRUSTED_PROXIES, Feature.REQUEST_ID, Feature.RESPONSE_TIMEOUT),
 }
 _MOST_CASES: Final = 100  # of a policy: its number and the case's make one number
+_MOST_WORDS: Final = 40
 _ECHOES: Final = {
     Echo.ORIGIN: "%[var(txn.cp_origin)]",
     Echo.METHOD: "%[var(txn.cp_method)]",
@@ -274,41 +275,41 @@ def _ways(index: int, test: Test, cors: Cors) -> list[list[str]]:
 
 def _lines(routes: Routes) -> Iterator[str]:
     """What the cases write, the upstream's own taken out before."""
-    written: dict[tuple[str, str], list[str]] = {}
-    forwarding: list[str] = []
+    written: dict[tuple[str, str], list[int]] = {}
+    forwarding: list[int] = []
     for index, cors in enumerate(routes.policies, 1):
         for number, case in enumerate(cors.cases, 1):
-            code = str(index * _MOST_CASES + number)
+            code = index * _MOST_CASES + number
             forwarding += [code] if case.status is None else []
             for name, content in case.lines:
                 text = quote(_ECHOES[content]) if isinstance(content, Echo) else value(content)
                 written.setdefault((name, text), []).append(code)
-    for here in _cases(forwarding):
+    for here in _among(forwarding):
         yield f"http-after-response del-header access-control- -m beg if {here}"
         yield f"http-after-response del-header timing-allow-origin if {here}"
-    yield from _exposing(routes)
+    for here in _among(_exposing(routes)):  # with credentials * is literal, so the names that are there are named
+        yield f"http-after-response set-header Access-Control-Expose-Headers %[res.hdr_names] if {here}"
     for (name, text), codes in written.items():
         asked = "cp_asked_names " if text == quote(_ECHOES[Echo.HEADERS]) else ""
-        yield from (f"http-after-response set-header {name} {text} if {asked}{here}" for here in _cases(codes))
+        yield from (f"http-after-response set-header {name} {text} if {asked}{here}" for here in _among(codes))
 
 
-def _cases(codes: Sequence[str]) -> Iterator[str]:
-    """The conditions that hold for any of these cases: several, since a line has at most 64 words."""
-    for start in range(0, len(codes), _MOST_CODES):
-        yield f"{{ var(txn.cp_case) -m int {' '.join(codes[start : start + _MOST_CODES])} }}"
+def _exposing(routes: Routes) -> list[int]:
+    """The cases in which a page may read every header."""
+    return [
+        index * _MOST_CASES + number
+        for index, cors in enumerate(routes.policies, 1)
+        for number, case in enumerate(cors.cases, 1)
+        if cors.spec.exposes_actual
+        and case.status is None
+        and ("Access-Control-Allow-Credentials", "true") in case.lines
+    ]
 
 
-def _exposing(routes: Routes) -> Iterator[str]:
-    """With credentials * is literal, so the names that are there have to be named."""
-    for index, cors in enumerate(routes.policies, 1):
-        granting = [
-            str(index * _MOST_CASES + number)
-            for number, case in enumerate(cors.cases, 1)
-            if case.status is None and ("Access-Control-Allow-Credentials", "true") in case.lines
-        ]
-        if cors.spec.exposes_actual:
-            line = "http-after-response set-header Access-Control-Expose-Headers %[res.hdr_names] if"
-            yield from (f"{line} {here}" for here in _cases(granting))
+def _among(codes: Sequence[int]) -> Iterator[str]:
+    """Conditions that the case is one of these; a line of HAProxy's has 64 words."""
+    for start in range(0, len(codes), _MOST_WORDS):
+        yield f"{{ var(txn.cp_case) -m int {' '.join(map(str, codes[start : start + _MOST_WORDS]))} }}"
 
 
 # Upstreams

@@ -44,7 +44,7 @@ _GRANTS: Final = (
 KEPT: Final = frozenset(Feature) - {
     *(Feature.EXPOSES_ALL, Feature.COOKIES, Feature.FORWARD_ORIGIN, Feature.ADDED_HEADERS, Feature.MAX_RESPONSE_BODY),
     *(Feature.EACH_AUTHORITY, Feature.HEALTH_CHECK, Feature.TOTAL, Feature.SYSTEMD, Feature.PROXY_PROTOCOL),
-    *(Feature.TRUSTED_PROXIES, Feature.REQUEST_ID),
+    *(Feature.TRUSTED_PROXIES, Feature.REQUEST_ID, Feature.RESPONSE_TIMEOUT),
 }
 
 
@@ -136,6 +136,7 @@ def _general(name: str, routes: Routes) -> Iterator[str]:
     yield f"server_name {quote(f'[{name}]' if ':' in name else name)};"
     yield "merge_slashes off;"
     yield "absolute_redirect off;"
+    yield "large_client_header_buffers 4 64k;"
     yield f"if ($request_uri ~ {begins(AMBIGUOUS).replace('~', '', 1)}) {{ return 400; }}"
     if routes.paths_decide:
         yield f"if ($request_uri ~ {begins(ESCAPED).replace('~', '', 1)}) {{ return 400; }}"
@@ -238,6 +239,8 @@ def _limits(route: Route) -> Iterator[str]:
     yield "proxy_next_upstream error;"
     yield "proxy_http_version 1.1;"
     yield "proxy_buffering off;"
+    yield "proxy_buffer_size 64k;"  # the largest head of an answer
+    yield "proxy_buffers 4 64k;"
     yield "proxy_request_buffering off;"
 
 

@@ -20,6 +20,7 @@ RULES = {
     Feature.HEALTH_CHECK: "{url: 'http://[::1]:1',"
     " health_check: {path: '/a?b', interval: 500ms, timeout: 100ms}} | policy: p",
     Feature.TOTAL: "{url: 'http://127.0.0.1:1', timeouts: {total: 1m, connect: none, response: none}} | policy: p",
+    Feature.RESPONSE_TIMEOUT: "{url: 'http://127.0.0.1:1', timeouts: {response: 5s}} | policy: p",
     Feature.FORWARD_HOST: "{url: 'http://127.0.0.1:1'} | forward_host: preserve",
     Feature.MAX_REQUEST_BODY: "{url: 'http://127.0.0.1:1'} | limits: {max_request_body: 1MiB}",
     Feature.MAX_RESPONSE_BODY: "{url: 'http://127.0.0.1:1'} | limits: {max_response_body: 1MiB}",
