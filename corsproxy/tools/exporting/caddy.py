@@ -181,7 +181,12 @@ def _sets(tests: Iterable[Test], cors: Cors) -> list[Tree]:
 def _both(first: Tree, second: Tree) -> Tree:
     merged = dict(first)
     for kind, matcher in second.items():
-        merged[kind] = {**merged[kind], **matcher} if kind in merged and isinstance(matcher, dict) else matcher
+        if kind not in merged or kind in {"method", "expression"}:
+            merged[kind] = matcher
+        elif kind == "not":
+            merged[kind] = [*merged[kind], *matcher]
+        else:
+            merged[kind] = {**merged[kind], **matcher}
     return merged
 
 
@@ -195,7 +200,10 @@ def _ways(test: Test, cors: Cors) -> list[Tree]:
         Test.TIMED: [_header("Origin", "|".join(timed))],
         Test.METHOD: [_header(_METHOD, cors.methods)],
         Test.FORBIDDEN: [_header(_METHOD, FORBIDDEN_METHODS)],
-        Test.HEADERS: [_header(_NAMES, cors.headers, "(?i)"), {"header": {_NAMES: None}}],
+        Test.HEADERS: [
+            {**_present(_NAMES), **_surely(_joined(_NAMES, cors.headers, "(?i)"))},
+            {"header": {_NAMES: None}},
+        ],
         Test.PRIVATE: [{"header": {"Access-Control-Request-Private-Network": ["true"]}}],
         Test.OWN: [{"header": {"Sec-Fetch-Site": ["same-origin"]}}, {"expression": _SELF}],
         Test.UPGRADE: [_present("Upgrade")],
@@ -204,18 +212,22 @@ def _ways(test: Test, cors: Cors) -> list[Tree]:
 
 
 def _origins(origins: Origins | None) -> list[Tree]:
-    """Of several ``vars_regexp`` in a set one is enough for Caddy, so there is one, and ``not`` twice for the other."""
     if origins is None:
         return [{}]
-    listed = [_origin("|".join(origins.plain))] if origins.plain else []
+    listed = [_joined("Origin", "|".join(origins.plain))] if origins.plain else []
     if origins.regex is None:
         return listed
-    serialized = {"not": [{"not": [_header("Origin", SERIALIZED)]}]}
-    return [*listed, {**_origin(origins.regex), **serialized}]
+    return [*listed, {**_joined("Origin", origins.regex), **_surely(_header("Origin", SERIALIZED))}]
 
 
-def _origin(expression: str) -> Tree:
-    return {"vars_regexp": {_ORIGIN: {"pattern": f"^(?:{expression})$"}}}
+def _surely(matcher: Tree) -> Tree:
+    """A matcher that stands beside others of its kind: of several ``vars_regexp`` in a set one is enough for Caddy."""
+    return {"not": [{"not": [matcher]}]}
+
+
+def _joined(name: str, expression: str, flags: str = "") -> Tree:
+    """What all lines of a header are together; ``header_regexp`` is content with one of them."""
+    return {"vars_regexp": {f"{{http.request.header.{name}}}": {"pattern": f"{flags}^(?:{expression})$"}}}
 
 
 def _header(name: str, expression: str, flags: str = "") -> Tree:

@@ -77,7 +77,8 @@ class Cors:
     origins: Origins | None  # None: any
     timed: Origins | None
     methods: str  # an expression, as the next
-    headers: str  # in any case
+    headers: str  # of the whole list, in any case
+    header: str  # of one name in it, in any case
     cases: tuple[Case, ...]
 
 
@@ -85,6 +86,7 @@ def cors_of(policy: Policy) -> Cors:
     """The policy as cases."""
     spec = policy.spec
     any_method, any_header = spec.allow_methods == ("*",), spec.allow_headers == ("*",)
+    names = None if any_header else [name.lower() for name in spec.allow_headers]
     methods = sorted({*spec.allow_methods, *SAFELISTED_METHODS})
     return Cors(
         name=policy.name,
@@ -93,7 +95,8 @@ def cors_of(policy: Policy) -> Cors:
         origins=_origins(spec.allow_origins, spec.allow_origin_regex),
         timed=_origins(spec.timing_allow_origins) if _times_some(spec) else None,
         methods=expressions.ANY_NAME if any_method else expressions.any_of(methods),
-        headers=expressions.names(None if any_header else [name.lower() for name in spec.allow_headers]),
+        headers=expressions.names(names),
+        header=expressions.ANY_NAME if names is None else expressions.any_of(names),
         cases=(*_preflights(policy), *_actual(policy)),
     )
 

@@ -105,6 +105,9 @@ ROWS: tuple[Asked, ...] = (
     *(_preflight("PUT", "content-type", origin=origin) for origin in ("null", EVIL, *ALLOWED, *LOOKALIKES)),
     # what is allowed
     *(_preflight(method) for method in ("GET", "POST", "PUT", "DELETE", "put", "PUTX", "", "TRACE", "G T")),
+    _preflight("PUT", "x-api-key", "content-type"),
+    _preflight("PUT", "x-api-key", "x-evil"),
+    _preflight("PUT", "x-evil", "x-api-key"),
     *(
         _preflight("PUT", names)
         for names in ("x-api-key", "X-API-KEY,content-type", "content-type, authorization", "x-evil",
@@ -224,8 +227,11 @@ EVERYWHERE = {
     f"TRACE /app api.example.com Origin={APP}": "refused without CORS lines; no page can send it",
 }
 _EMPTY = f"OPTIONS /app api.example.com Origin={APP} "
+_FIRST = "the first of two lines is read; browsers send one, and what is granted is the policy's own list"
 KNOWN: dict[str, dict[str, str]] = {
     "nginx": {
+        f"{_EMPTY}Access-Control-Request-Method=PUT Access-Control-Request-Headers=x-api-key "
+        "Access-Control-Request-Headers=x-evil": _FIRST,
         f"{_EMPTY}Access-Control-Request-Method=": "an empty one, which no browser sends, is none",
     },
     "caddy": {},
