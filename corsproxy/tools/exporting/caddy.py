@@ -29,7 +29,14 @@ from corsproxy.tools.exporting.routes import Edits, Host, Rewriting, Route, Rout
 
 KEPT: Final = frozenset(Feature) - {
     *(Feature.EXPOSES_ALL, Feature.COOKIES, Feature.FORWARD_ORIGIN, Feature.MAX_RESPONSE_BODY, Feature.TOTAL),
-    *(Feature.EACH_AUTHORITY, Feature.SYSTEMD, Feature.PROXY_PROTOCOL, Feature.REQUEST_ID),
+    *(
+        Feature.EACH_AUTHORITY,
+        Feature.MIXED_TLS,
+        Feature.DIFFERENT_TLS,
+        Feature.SYSTEMD,
+        Feature.PROXY_PROTOCOL,
+        Feature.REQUEST_ID,
+    ),
 }
 _ORIGIN: Final = "{http.request.header.Origin}"  # several lines of it are joined, and so are no origin
 _METHOD: Final = "Access-Control-Request-Method"

@@ -73,6 +73,8 @@ class Feature(Enum):
     LISTEN_UNIX = "`listen` at a unix socket"
     LISTEN_TLS = "`listen` with `tls`"
     CLIENT_CA = "`client_ca` of a listener"
+    MIXED_TLS = "listeners with `tls` beside others without"
+    DIFFERENT_TLS = "listeners with different `tls`"
     SYSTEMD = "`listen: systemd`"
     PROXY_PROTOCOL = "`proxy_protocol`"
     TRUSTED_PROXIES = "`trusted_proxies`"
@@ -83,7 +85,7 @@ class Feature(Enum):
 OF_LISTENERS: Final = frozenset(
     {
         *(Feature.LISTEN_UNIX, Feature.LISTEN_TLS, Feature.CLIENT_CA, Feature.SYSTEMD, Feature.PROXY_PROTOCOL),
-        Feature.TRUSTED_PROXIES,
+        *(Feature.TRUSTED_PROXIES, Feature.MIXED_TLS, Feature.DIFFERENT_TLS),
     }
 )
 
@@ -295,6 +297,12 @@ def _of_listeners(config: Config) -> Iterator[Use]:
             if listener.proxy_protocol:
                 loss = "the proxies in front cannot say who connected to them"
                 yield Use(Feature.PROXY_PROTOCOL, (*at, "proxy_protocol"), loss)
+    secure = [listener.tls if isinstance(listener, ListenerConfig) else None for listener in config.listen]
+    if None in secure and any(secure):
+        yield Use(Feature.MIXED_TLS, ("listen",), "all listeners want TLS, and clients without it are turned away")
+    if len({tls for tls in secure if tls}) > 1:
+        loss = "every listener has the certificates, and lets in the clients, of one of them"
+        yield Use(Feature.DIFFERENT_TLS, ("listen",), loss)
     if config.trusted_proxies:
         loss = "the upstream is told the address of the proxy in front, and not that of its client"
         yield Use(Feature.TRUSTED_PROXIES, ("trusted_proxies",), loss)

@@ -27,7 +27,15 @@ from corsproxy.tools.exporting.routes import Edits, Host, Route, Routes, cookie_
 
 KEPT: Final = frozenset(Feature) - {
     *(Feature.COOKIES, Feature.FORWARD_ORIGIN, Feature.MAX_REQUEST_BODY, Feature.MAX_RESPONSE_BODY, Feature.TOTAL),
-    *(Feature.EACH_AUTHORITY, Feature.LISTEN_TLS, Feature.CLIENT_CA, Feature.SYSTEMD, Feature.PROXY_PROTOCOL),
+    *(
+        Feature.EACH_AUTHORITY,
+        Feature.LISTEN_TLS,
+        Feature.MIXED_TLS,
+        Feature.DIFFERENT_TLS,
+        Feature.CLIENT_CA,
+        Feature.SYSTEMD,
+        Feature.PROXY_PROTOCOL,
+    ),
     *(Feature.TRUSTED_PROXIES, Feature.REQUEST_ID, Feature.RESPONSE_TIMEOUT),
 }
 _MOST_CASES: Final = 100  # of a policy: its number and the case's make one number
@@ -37,7 +45,6 @@ _ECHOES: Final = {
     Echo.METHOD: "%[var(txn.cp_method)]",
     Echo.HEADERS: "%[var(txn.cp_headers)]",
 }
-_MOST_CODES: Final = 40  # in a line
 _PREAMBLE: Final = f"""
     acl cp_options method OPTIONS
     acl cp_has_origin req.fhdr(origin) -m found

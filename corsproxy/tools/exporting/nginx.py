@@ -43,7 +43,14 @@ _GRANTS: Final = (
 
 KEPT: Final = frozenset(Feature) - {
     *(Feature.EXPOSES_ALL, Feature.COOKIES, Feature.FORWARD_ORIGIN, Feature.ADDED_HEADERS, Feature.MAX_RESPONSE_BODY),
-    *(Feature.EACH_AUTHORITY, Feature.HEALTH_CHECK, Feature.TOTAL, Feature.SYSTEMD, Feature.PROXY_PROTOCOL),
+    *(
+        Feature.EACH_AUTHORITY,
+        Feature.DIFFERENT_TLS,
+        Feature.HEALTH_CHECK,
+        Feature.TOTAL,
+        Feature.SYSTEMD,
+        Feature.PROXY_PROTOCOL,
+    ),
     *(Feature.TRUSTED_PROXIES, Feature.REQUEST_ID, Feature.RESPONSE_TIMEOUT),
 }
 
@@ -144,14 +151,16 @@ def _general(name: str, routes: Routes) -> Iterator[str]:
 
 def _listens(listen: Iterable[Listen], *, default: bool) -> Iterator[str]:
     option = " default_server" if default else ""
+    secure = None
     for address in listen:
         where = f"unix:{address.unix_path}" if address.unix_path else str(address)
         yield f"listen {quote(where)}{' ssl' if address.tls_cert else ''}{option};"
-        if address.tls_cert:
-            yield f"ssl_certificate {value(address.tls_cert)};"
-            yield f"ssl_certificate_key {value(address.tls_key)};"
-        if address.tls_client_ca:
-            yield f"ssl_client_certificate {quote(address.tls_client_ca)};"
+        secure = address if address.tls_cert else secure
+    if secure is not None:  # of several they are alike
+        yield f"ssl_certificate {value(secure.tls_cert)};"
+        yield f"ssl_certificate_key {value(secure.tls_key)};"
+        if secure.tls_client_ca:
+            yield f"ssl_client_certificate {quote(secure.tls_client_ca)};"
             yield "ssl_verify_client on;"
 
 

@@ -43,6 +43,16 @@ TOPS = {
 }
 
 
+def together(kept):
+    """The listeners that may stand beside each other."""
+    found = [feature for feature in LISTENERS if feature in kept]
+    if Feature.CLIENT_CA in kept and Feature.DIFFERENT_TLS not in kept:
+        found.remove(Feature.LISTEN_TLS)
+    if Feature.CLIENT_CA in kept and Feature.MIXED_TLS not in kept:
+        found.remove(Feature.LISTEN_UNIX)
+    return found
+
+
 def table(kept):
     """A configuration of everything that is kept."""
     rules, upstreams = [], []
@@ -53,7 +63,7 @@ def table(kept):
             upstreams.append(f"  {name}: {upstream}")
             policy = "" if rule.startswith("policy:") else "policy: p, "
             rules.append(f"  - {{path: /{name}, upstream: {name}, {policy}{rule}}}")
-    listeners = [f"  - {listener}" for feature, listener in LISTENERS.items() if feature in kept]
+    listeners = [f"  - {LISTENERS[feature]}" for feature in together(kept)]
     tops = [top for feature, top in TOPS.items() if feature in kept]
     listen = ["listen:", *listeners] if listeners else []
     policies = ["policies:", "  p: {allow_origins: [https://a.b]}"]

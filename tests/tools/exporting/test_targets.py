@@ -23,11 +23,14 @@ def test_an_ordinary_table_loses_nothing(name):
     assert lost(name, BASE) == []
 
 
+_TLS = "{{address: '127.0.0.1:{0}', tls: {{cert: /{0}, key: /{0}}}}}"
 LOSSES = [
     ("nginx", "    cookies: {same_site: none}\n", "6:5: the upstream's cookies pass as they are, so that browsers"),
     ("envoy", "    limits: {max_request_body: 1KiB}\n", "6:14: clients may send bodies of more than 1024 bytes"),
     ("nginx", "    forward_origin: remove\n", "6:5: the upstream sees the Origin of the page itself"),
     ("nginx", "trusted_proxies: [10.0.0.0/8]\n", "6:1: the upstream is told the address of the proxy in front"),
+    ("nginx", f"listen: [{_TLS.format(2)}, {_TLS.format(3)}]\n", "6:1: every listener has the certificates, and"),
+    ("caddy", f"listen: ['127.0.0.1:2', {_TLS.format(3)}]\n", "6:1: all listeners want TLS, and clients without it"),
     ("envoy", "request_id: {header: X-Id}\n", "6:1: requests have no name, or the one that the client gives them"),
 ]
 
