@@ -30,7 +30,7 @@ KNOWN = {
     "flask-cors": [("path-outside-case", Outcome.HELD), ("timing-listed", Outcome.CANNOT)],
     "nginx": [("star-literal-exposes", Outcome.FAILED)],
     "haproxy": [("error-large-body-length", Outcome.FAILED)],
-    "envoy": [("star-literal-exposes", Outcome.FAILED)],
+    "envoy": [("error-large-body-length", Outcome.FAILED)],
     "caddy": [("star-literal-exposes", Outcome.FAILED)],
 }
 

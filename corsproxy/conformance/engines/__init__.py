@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from corsproxy.conformance.engines.caddy import CADDY
-from corsproxy.conformance.engines.engine import Engine, EngineProcess, NotRunning, free_port, running
+from corsproxy.conformance.engines.engine import Engine, EngineProcess, NotRunning, running
 from corsproxy.conformance.engines.envoy import ENVOY
 from corsproxy.conformance.engines.haproxy import HAPROXY
 from corsproxy.conformance.engines.nginx import NGINX
+from corsproxy.conformance.targets.process import free_port
 
 __all__ = ["ENGINES", "Engine", "EngineProcess", "NotRunning", "free_port", "running"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import random
 import shutil
 import signal
 import socket
@@ -27,7 +26,6 @@ from corsproxy.errors import CorsproxyError
 PATIENCE: Final = 20.0  # seconds for an engine to take connections, or to judge a file
 _BETWEEN_KNOCKS: Final = 0.005  # seconds
 _GRACE: Final = 2.0  # seconds to end by itself
-_PORTS: Final = (10_000, 30_000)  # below those of clients, on every usual system
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -144,18 +142,6 @@ def running(engine: Engine, text: str, address: tuple[str, int], folder: Path) -
         yield process
     finally:
         process.stop()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens at now, and that the kernel gives to no client; engines want to be told one.
-
-    One of those that it gives to clients is now and then the client's own: who knocks there connects to itself.
-    """
-    while True:
-        port = random.randrange(*_PORTS)  # noqa: S311  # nothing is guarded by it
-        with suppress(OSError), socket.socket() as probe:
-            probe.bind((host, port))
-            return port
 
 
 def beside_python(program: str) -> str:
