@@ -6,12 +6,13 @@ Rules that this file obeys:
   and no proxy on the way adds by itself, as far as names can tell.
 - A header of an answer counts unless its reader is the browser, a cache or the network.  Where the server itself lists
   what it exposes, its list is believed.
-- No value of a header is kept.
+- No value of a header is kept, but for short types and languages of bodies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from corsproxy.cors.browsers_own import BROWSERS_OWN, scripts_own
@@ -19,7 +20,7 @@ from corsproxy.cors.check import SAFELISTED_RESPONSE_NAMES
 from corsproxy.cors.fetch import members
 from corsproxy.cors.grants import asked_names
 from corsproxy.cors.names import is_token
-from corsproxy.cors.safelist import is_forbidden_header, unsafe_names
+from corsproxy.cors.safelist import is_forbidden_header, is_safelisted_header
 from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM
 
 Fields = Iterable[tuple[bytes, bytes]]  # names in lower case, and values
@@ -96,6 +97,10 @@ _NOT_FOR_PAGES: Final = (
 )
 _NOT_FOR_PAGES_PREFIXES: Final = (b"access-control-", b"cf-", b"sec-", b"x-amz-cf-", b"x-amzn-", b"x-envoy-")
 _EXPOSE_HEADERS: Final = b"access-control-expose-headers"
+# Of these the value says whether they need a grant (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
+_VALUE_DECIDES: Final = frozenset({b"content-language", b"content-type", b"range"})
+_LONGEST_SAFELISTED: Final = 128  # bytes
+_LONGEST_REMEMBERED: Final = 64  # bytes of a name
 _CREATED: Final = frozenset({201, 202})  # a Location that the browser does not follow, and the page may need
 
 
@@ -137,14 +142,26 @@ def _mode(sent: Mapping[bytes, bytes], *, websocket: bool) -> bytes:
 
 def _unsafe(lines: list[tuple[bytes, bytes]], *, login: bool) -> tuple[bytes, ...]:
     """The names of a request's headers that need a grant; not Authorization, where the browser has logged in."""
-    if not lines:
-        return ()
-    names = unsafe_names(scripts_own(tuple(lines)))
-    return tuple(name for name in names if not (_is_added(name) or (login and name == b"authorization")))
+    found = {name for name, value in lines if not _needs_none(name, value)}
+    if login:
+        found.discard(b"authorization")
+    return tuple(sorted(found))
 
 
-def _is_added(name: bytes) -> bool:
-    return name.startswith(_ADDED_PREFIXES) or is_forbidden_header(name, b"")
+def _needs_none(name: bytes, value: bytes) -> bool:
+    if name in _VALUE_DECIDES:
+        return len(value) <= _LONGEST_SAFELISTED and _is_safelisted(name, value)
+    return _is_added(name) if len(name) <= _LONGEST_REMEMBERED else _judge_added(name)
+
+
+def _judge_added(name: bytes) -> bool:
+    """Whether a header is one that browsers or proxies add, by its name."""
+    return name.startswith(_ADDED_PREFIXES) or not scripts_own(((name, b""),)) or is_forbidden_header(name, b"")
+
+
+# The same few names come with every request, and of types of bodies there are few.
+_is_added = lru_cache(maxsize=1024)(_judge_added)
+_is_safelisted = lru_cache(maxsize=1024)(is_safelisted_header)
 
 
 def _readable(received: list[tuple[bytes, bytes]], status: int) -> tuple[bytes, ...]:
