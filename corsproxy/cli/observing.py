@@ -21,9 +21,10 @@ from corsproxy.cors.decision import Decision
 from corsproxy.cors.words import advice
 from corsproxy.server.access_log import JsonLog, Sample
 from corsproxy.server.log_writer import LogWriter
+from corsproxy.server.observers import Both, OnlyDenied
 
 if TYPE_CHECKING:
-    from corsproxy.proxy.exchange import Exchange, Observer
+    from corsproxy.proxy.exchange import Observer
     from corsproxy.server.tracing import Spans
 
 Advise = Callable[[Decision, str], str]
@@ -32,18 +33,14 @@ Advise = Callable[[Decision, str], str]
 @contextmanager
 def observed(form: str, share: float, spans: type[Spans] | None, advise: Advise = advice) -> Iterator[Observer]:
     """The access log in the form that was asked for, and spans if there are to be any."""
-    with log_to_stdout(form, share, advise) as log:
+    with log_to_stdout(form, share, advise) as printer:
+        log: Observer = OnlyDenied(printer) if form == "off" else printer
         if spans is None:
             yield log
             return
         made = spans()
-
-        def both(exchange: Exchange) -> None:
-            log(exchange)
-            made(exchange)
-
         try:
-            yield both
+            yield Both(log, made)
         finally:
             made.close()
 

@@ -128,6 +128,8 @@ class Prefixes:
 
     def find(self, path: str) -> Rule | None:
         """The rule with the longest prefix of ``path`` in whole segments."""
+        if not self.depth:
+            return self.rules.get("")
         end = 0
         ends = [0]
         for _ in range(self.depth):

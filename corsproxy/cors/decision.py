@@ -6,7 +6,7 @@ explanation.  Nobody decides a second time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from corsproxy.cors.outcome import Outcome
@@ -19,7 +19,8 @@ class Decision:
     """What the policy grants to one request.
 
     ``lines`` are the header lines to add to the answer, as bytes, each ended by CRLF, without Vary.
-    ``vary`` are the request headers that the answer depends on, for merging with the upstream's own Vary.
+    ``vary`` are the request headers that the answer depends on, for merging with the upstream's own Vary;
+    ``vary_line`` is the line where the upstream has none.  ``denied`` is the outcome's word for it.
     ``exposes_actual`` asks whoever writes the response to name the response's own headers in
     Access-Control-Expose-Headers, since ``*`` is literal with credentials
     (https://fetch.spec.whatwg.org/#http-access-control-expose-headers).
@@ -31,6 +32,12 @@ class Decision:
     vary: tuple[bytes, ...] = ()
     exposes_actual: bool = False
     subject: bytes = b""
+    vary_line: bytes = field(init=False, repr=False, compare=False)
+    denied: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "denied", self.outcome.denied)
+        object.__setattr__(self, "vary_line", b"Vary: %b\r\n" % b", ".join(self.vary) if self.vary else b"")
 
 
 NO_POLICY: Final = Decision(Outcome.NO_POLICY)

@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     PREFLIGHT_DENIED_PRIVATE_NETWORK = "preflight-denied-private-network"
 
     denied: bool  # whether a browser will keep the answer from the page because of the policy
+    number: int  # from 0 on, for whoever keeps a list with a place for each
 
     def __init__(self, word: str) -> None:
         self.denied = "denied" in word
+        self.number = len(type(self).__members__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.cors.grants import Headers, Methods, compile_headers, compile_methods, field_line
@@ -21,8 +22,8 @@ from corsproxy.errors import InvalidPolicy, PolicyProblem
 
 __all__ = ["Policy", "PolicySpec", "compile_policy"]
 
-_MOST_REMEMBERED = 1024  # allowed origins whose decision is kept, and as many granted preflights
-_LONGEST_REMEMBERED = 512  # bytes of header names in such a preflight
+_MOST_REMEMBERED: Final = 1024  # allowed origins whose decision is kept, and as many granted preflights
+_LONGEST_REMEMBERED: Final = 512  # bytes of header names in such a preflight
 
 
 @dataclass(frozen=True, slots=True, eq=False)

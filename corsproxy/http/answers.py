@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from corsproxy.http.fields import list_members
 
@@ -51,15 +51,15 @@ REASONS: Mapping[int, bytes] = MappingProxyType(
 )
 """Reason phrases of the statuses that the proxy itself sends (RFC 9110 section 15, RFC 6585, RFC 5842)."""
 
-ANSWER_LINES = b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+ANSWER_LINES: Final = b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 """Lines for every own answer with a body: no cache keeps a failure (so no Vary: Accept is needed), no browser guesses
 its type."""
 
-RETRY_AFTER = b"Retry-After: 1\r\n"
+RETRY_AFTER: Final = b"Retry-After: 1\r\n"
 """For a refusal that a moment may undo, in seconds (RFC 9110 section 10.2.3)."""
 
-TEXT = b"text/plain; charset=utf-8"
-PROBLEM = b"application/problem+json"
+TEXT: Final = b"text/plain; charset=utf-8"
+PROBLEM: Final = b"application/problem+json"
 
 _LONGEST_QUOTE = 120  # characters
 _Range = tuple[str, float]  # a media range without parameters, and its weight

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from corsproxy.errors import CorsproxyError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # - Proxy is no field at all, but CGI programs see it as HTTP_PROXY (https://httpoxy.org).
 # Trailer is not here, although RFC 2616 had it: it is end-to-end and keeps its use even where trailers are discarded
 # (section 6.6.2).
-HOP_BY_HOP = frozenset(
+HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
         b"keep-alive",
@@ -47,12 +47,12 @@ HOP_BY_HOP = frozenset(
 # (https://www.rfc-editor.org/rfc/rfc7838#section-2): true of the upstream, and it would lead browsers around the proxy.
 # What the upstream says about the origin as such (Strict-Transport-Security, Clear-Site-Data, NEL, Report-To) passes:
 # those are its application's words, and to take them away would weaken it.  A rule may remove them, or set its own.
-SPEAKS_FOR_THE_UPSTREAM = frozenset({b"alt-svc"})
+SPEAKS_FOR_THE_UPSTREAM: Final = frozenset({b"alt-svc"})
 
 # Fields that a Connection header cannot take away.  "A sender MUST NOT send a connection option corresponding to a
 # field that is intended for all recipients of the content" (RFC 9110, section 7.6.1), and proxies that obeyed such
 # options let a client delete what a hop before or after it relied on (CVE-2021-32813, CVE-2024-45410).
-_END_TO_END = frozenset(
+_END_TO_END: Final = frozenset(
     {
         b"age",
         b"authorization",
@@ -80,7 +80,7 @@ _END_TO_END = frozenset(
 )
 _END_TO_END_PREFIXES = (b"accept", b"access-control-", b"content-", b"cross-origin-", b"if-", b"sec-", b"x-forwarded-")
 
-_CONNECTION_SEEN_DAILY = {
+_CONNECTION_SEEN_DAILY: Final = {
     value: frozenset(value.split(b", ")) for value in (b"keep-alive", b"close", b"upgrade", b"keep-alive, upgrade")
 }
 

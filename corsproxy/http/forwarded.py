@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import string
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from corsproxy.errors import MalformedRequest
 from corsproxy.http.fields import is_field_value, is_token, list_members
@@ -27,7 +27,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # What proxies say about the client's connection, and the two by which IIS and Symfony let a proxy replace the path,
 # which would make the upstream serve another path than the one that the rule was chosen by.  Fields that bear a
 # vendor's name (CF-Connecting-IP) are none of them: an upstream that reads those has that vendor in front.
-_FORWARDED_FIELDS = frozenset(
+_FORWARDED_FIELDS: Final = frozenset(
     {
         b"forwarded",
         b"x-client-ip",
@@ -40,10 +40,12 @@ _FORWARDED_FIELDS = frozenset(
 )
 
 # CGI and WSGI cannot tell X_Forwarded_For from X-Forwarded-For: all that is no letter and no digit becomes "_" there.
-FOLD = bytes(byte if byte in (string.ascii_letters + string.digits).encode() else ord("-") for byte in range(256))
+_LETTERS_AND_DIGITS: Final = (string.ascii_letters + string.digits).encode()
+FOLD: Final = bytes(byte if byte in _LETTERS_AND_DIGITS else ord("-") for byte in range(256))
 
-_SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}  # Traefik says "wss" of WebSockets
-_PEERS_REMEMBERED = 4096
+# Traefik says "wss" of WebSockets.
+_SCHEMES: Final = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
+_PEERS_REMEMBERED: Final = 4096
 
 
 class _Peer(NamedTuple):

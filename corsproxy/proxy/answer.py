@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from corsproxy.http.answers import ANSWER_LINES, REASONS, body_for
 from corsproxy.proxy.framing import NO_BODY
 from corsproxy.proxy.plan import Answer
 from corsproxy.proxy.response import Delivery, connection_lines, cors_lines
+
+_STARTS: Final = {
+    status: b"HTTP/1.1 %d %b\r\nDate: " % (status, REASONS.get(status, b"")) for status in range(100, 600)
+}
 
 
 def answer_bytes(
@@ -15,16 +20,16 @@ def answer_bytes(
 ) -> bytes:
     """Head and body; ``accept`` are the request's Accept values, ``date`` is the current IMF-fixdate."""
     own = answer.own
-    lines = [b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (own.status, REASONS.get(own.status, b""), date), own.headers]
+    lines = [_STARTS[answer.status], date, b"\r\n", own.headers]
     body = b""
     if own.detail:
         media_type, body = body_for(own, accept)
         lines.append(b"Content-Type: %b\r\nContent-Length: %d\r\n" % (media_type, len(body)))
         lines.append(ANSWER_LINES)
-    elif own.status != 204:  # RFC 9110 8.6: a 204 has no Content-Length
+    elif answer.status != 204:  # RFC 9110 8.6: a 204 has no Content-Length
         lines.append(b"Content-Length: 0\r\n")
-    lines.append(cors_lines(answer.decision, (), ()))
-    lines.append(connection_lines(Delivery(NO_BODY, closes, version)))
+    lines.append(cors_lines(answer.decision))
+    lines.append(connection_lines(Delivery(NO_BODY, closes=closes, version=version)))
     if method != b"HEAD":
         lines.append(body)
     return b"".join(lines)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import StreamReader
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from corsproxy.proxy.relay import Relay
 
 # What stands for the head of a request that could not be read.
-NO_HEAD = RequestHead(b"", b"", b"1.1", Fields(()))
+NO_HEAD: Final = RequestHead(b"", b"", b"1.1", Fields(()))
 
 
 class Flow(Protocol):

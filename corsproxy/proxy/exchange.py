@@ -54,8 +54,9 @@ class Exchange:
         self.target = target
         self.host = host
         self.origin = origin
-        for name, value in written.items():
-            setattr(self, name, value)
+        if written:
+            for name, value in written.items():
+                setattr(self, name, value)
 
     @property
     def shown_target(self) -> str:

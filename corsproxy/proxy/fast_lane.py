@@ -4,25 +4,26 @@ It takes what ``head_reader`` reads: one complete head, with a body of known len
 aiohttp as it came, and so does all that follows in pieces.  While a request of this lane is under way, aiohttp takes
 the connection for idle; what the client sends meanwhile is held, within bounds, and read when its turn has come.
 
-What is touched of aiohttp stands in ``listener``.
+The lane is an object of its own, and no part of aiohttp's protocol (``lanes``), so that it can be compiled.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from corsproxy.proxy.alarm import Alarm
-from corsproxy.proxy.arrival import Arrival, Leads
+from corsproxy.proxy.arrival import Arrival, Flow, Leads, RawFlow
 from corsproxy.proxy.head_reader import PlainRequest, read_plain_request
 from corsproxy.proxy.inflow import Inflow
-from corsproxy.proxy.listener import Downstream
-from corsproxy.proxy.reception import Listener
+from corsproxy.proxy.request import Client
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Limits
+    from corsproxy.http.answers import OwnAnswer
 
 _MOST_HELD: Final = 64 * 1024  # bytes behind the request under way; a read of the loop may bring more at once
 
@@ -30,104 +31,183 @@ _MOST_HELD: Final = 64 * 1024  # bytes behind the request under way; a read of t
 _LINGER: Final = 10.0
 
 
-class FastDownstream(Downstream):
-    """A client's connection that has both lanes."""
+class Ordinary(Protocol):
+    """The other lane, and the connection that has both."""
 
-    __slots__ = ("_finished", "_free", "_held", "_inflow", "_lingering", "_most_bytes", "_paused_body")
+    def read(self, data: bytes) -> None:
+        """Take what the client sent."""
 
-    def __init__(self, manager: Listener, walk: Leads, limits: Limits, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(manager, walk, limits, **options)
+    def switch(self, raw: RawFlow) -> None:
+        """Hand over every byte from now on."""
+
+    def pause_source(self) -> None:
+        """Read no more from the client for now."""
+
+    def resume_source(self) -> None:
+        """Read on."""
+
+    def end(self) -> None:
+        """Close the connection."""
+
+
+class FastLane:
+    """The fast lane of one client's connection; ``open`` while the next request may take it."""
+
+    __slots__ = (
+        "_finished",
+        "_flow",
+        "_held",
+        "_inflow",
+        "_late_head",
+        "_lingering",
+        "_most_bytes",
+        "_most_lines",
+        "_now",
+        "_ordinary",
+        "_paused_body",
+        "_paused_writing",
+        "_walk",
+        "arrival",
+        "client",
+        "ending",
+        "finishing",
+        "idle_since",
+        "open",
+        "refusal",
+        "transport",
+    )
+
+    def __init__(
+        self, ordinary: Ordinary, walk: Leads, limits: Limits, late_head: Alarm, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._ordinary = ordinary
+        self._walk = walk
         # What is larger goes to the ordinary lane, which tells a long target from a large head.
-        self._most_bytes = min(limits.max_request_head, limits.max_target)
-        self._free = False  # whether the next request may take this lane
+        self._most_bytes: int = min(limits.max_request_head, limits.max_target)
+        self._most_lines: int = limits.max_request_headers
+        self._late_head = late_head
+        self._now: Callable[[], float] = loop.time
+        self._lingering = Alarm(loop, _LINGER, self._close)
+        self._flow: Flow | None = None
         self._held = b""
         self._inflow: Inflow | None = None  # the body of this lane's request
         self._finished: asyncio.Future[None] | None = None
-        self._lingering = Alarm(self._loop, _LINGER, self._close_now)
         self._paused_body = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client connected."""
-        super().connection_made(transport)
-        self._free = self.refusal is None
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The client is gone."""
-        self._free = False
-        self._lingering.clear()
-        super().connection_lost(exc)
+        self._paused_writing = False
+        self.open = False
+        self.arrival: Arrival | None = None  # this lane's request under way
+        self.idle_since = 0.0  # the loop's time when the last one ended; 0: there was none
+        # a request's view of its client's connection
+        self.transport: asyncio.Transport | None = None
+        self.client: Client = Client(None, tls=False)
+        self.refusal: OwnAnswer | None = None  # whom the listener refuses takes the ordinary lane
+        self.finishing = False
+        self.ending = False  # the request under way is the last, whatever its answer has promised
 
     def data_received(self, data: bytes) -> None:
         """The client sent something."""
-        if self._free and data:
-            plain = read_plain_request(data, self._most_bytes, self._limits.max_request_headers)
+        if self.open and data:
+            plain = read_plain_request(data, self._most_bytes, self._most_lines)
             if plain is not None:
                 self._take(plain)
                 return
-            self._free = False
+            self.open = False
         elif self._inflow is not None:
             data = self._inflow.take(data)
             if data:
                 self._hold(data)
-            elif self._inflow.is_eof() and self._arrival is None:
-                self._close_now()
+            elif self._inflow.is_eof() and self.arrival is None:
+                self._close()
             return
-        elif self._arrival is not None and self._ended is None:
+        elif self.arrival is not None:
             self._hold(data)
             return
-        super().data_received(data)
+        self._ordinary.read(data)
+
+    def pause_writing(self) -> None:
+        """The client takes no more for now."""
+        self._paused_writing = True
+        if self._flow is not None:
+            self._flow.pause()
 
     def resume_writing(self) -> None:
         """The client takes more again."""
-        super().resume_writing()
-        if self._arrival is None:
+        self._paused_writing = False
+        if self._flow is not None:
+            self._flow.resume()
+        if self.arrival is None:
             self.resume_body()
 
-    def answered(self) -> None:
-        """A request of the ordinary lane has been answered, and another may come."""
-        super().answered()
-        self._free = self.between_messages
-
-    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:
-        """The walk of the request under way has ended."""
-        ordinary = self._ended is not None
-        super().done(arrival, keeps_alive=keeps_alive)
-        if not ordinary:
-            self._go_on(arrival, keeps_alive=keeps_alive)
-
-    def finish(self) -> asyncio.Future[None] | None:
-        """End the connection after the exchange under way, which the result waits for; at once when there is none."""
-        self._free = False
-        if self._arrival is None or self._ended is not None:
-            return super().finish()
+    def finish(self, finished: asyncio.Future[None]) -> None:
+        """End the connection after the request under way; ``finished`` is told of it."""
         self.finishing = self.ending = True
-        finished = self._finished = self._loop.create_future()
+        self._finished = finished
         if self._flow is not None:
             self._flow.say_goodbye()
-        return finished
+
+    def lost(self) -> None:
+        """The client is gone."""
+        self.open = False
+        self._lingering.clear()
+        if self.arrival is not None:
+            self._walk.abandon(self.arrival)
+
+    # what the request under way asks of it
+
+    def follow(self, flow: Flow | None) -> None:
+        """Tell ``flow`` from now on when to pause."""
+        self._flow = flow
+        if flow is not None and self._paused_writing:
+            flow.pause()
+
+    def switch(self, raw: RawFlow) -> None:
+        """Hand over every byte from now on."""
+        self._ordinary.switch(raw)
 
     def pause_body(self) -> None:
         """Read no more of a body for now."""
         if not self._paused_body:
             self._paused_body = True
-            self._pause_transport_reading()
+            self._ordinary.pause_source()
 
     def resume_body(self) -> None:
         """Read on."""
         if self._paused_body:
             self._paused_body = False
-            self._resume_transport_reading()
+            self._ordinary.resume_source()
+
+    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:
+        """The walk of the request under way has ended."""
+        self.arrival = self._flow = None
+        self.idle_since = self._now()
+        if self._finished is not None and not self._finished.done():
+            self._finished.set_result(None)
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._paused_writing:  # who asks and does not read the answers is not asked for more
+            self.pause_body()
+        else:
+            self.resume_body()
+        if not keeps_alive or self.ending:
+            self._end(arrival)
+            return
+        self._inflow = None
+        self.open = True
+        held = self._held
+        if held:
+            self._held = b""
+            self.data_received(held)
+
+    # inside
 
     def _take(self, plain: PlainRequest) -> None:
-        if self.transport is None:  # it is being closed
-            return
-        self._free = False
+        self.open = False
         self._late_head.clear()
         payload: Any = EMPTY_PAYLOAD
         if plain.length:
             payload = self._inflow = Inflow(plain.length, self)
             payload.take(plain.rest)
-        arrival = self._arrival = Arrival(plain.head, payload, self, keep_alive=True)
+        arrival = self.arrival = Arrival(plain.head, payload, self, keep_alive=True)
         self._walk.begin(arrival)
 
     def _hold(self, data: bytes) -> None:
@@ -136,35 +216,13 @@ class FastDownstream(Downstream):
         if len(self._held) > _MOST_HELD:
             self.pause_body()
 
-    def _go_on(self, arrival: Arrival, *, keeps_alive: bool) -> None:
-        if self._finished is not None and not self._finished.done():
-            self._finished.set_result(None)
-        if self.transport is None or self.transport.is_closing():
-            return
-        if self.writing_paused:  # who asks and does not read the answers is not asked for more
-            self.pause_body()
-        else:
-            self.resume_body()
-        if not keeps_alive or self.ending:
-            self._end(arrival)
-            return
-        self._inflow = None
-        self.refresh()
-        self._free = True
-        held, self._held = self._held, b""
-        if held:
-            self.data_received(held)
-
     def _end(self, arrival: Arrival) -> None:
         """Close the connection, once the client has sent what it is about to send, or it would lose the answer."""
         if self._inflow is None or self._inflow.is_eof():
-            self._close_now()
+            self._close()
         else:
             arrival.half_close()
             self._lingering.set()
 
-    def _close_now(self) -> None:
-        transport = self.transport
-        self.close()
-        if transport is not None:
-            transport.close()
+    def _close(self) -> None:
+        self._ordinary.end()

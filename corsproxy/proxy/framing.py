@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Final
 
 from corsproxy.errors import MalformedRequest, MalformedResponse
 
-_LENGTH_DIGITS = 18  # fits 63 bits; no body is longer, and int() of attacker-chosen length is never run
+_LENGTH_DIGITS: Final = 18  # fits 63 bits; no body is longer, and int() of attacker-chosen length is never run
 
 
 class Kind(Enum):
@@ -24,16 +24,29 @@ class Kind(Enum):
     CLOSE = "close"  # responses only: the end of the connection is the end of the body
 
 
-class Framing(NamedTuple):
+class Framing:
     """The kind of a body, and its length in bytes where that is known beforehand."""
 
-    kind: Kind
-    length: int = 0
+    __slots__ = ("kind", "length")
+
+    def __init__(self, kind: Kind, length: int = 0) -> None:
+        self.kind = kind
+        self.length = length
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Framing) and self.kind is other.kind and self.length == other.length
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.length))
+
+    def __repr__(self) -> str:
+        return f"Framing({self.kind}, {self.length})"
 
 
-NO_BODY = Framing(Kind.NONE)
-CHUNKED = Framing(Kind.CHUNKED)
-UNTIL_CLOSE = Framing(Kind.CLOSE)
+LENGTH: Final = Kind.LENGTH  # a member is looked up by name each time that it is written with its class
+NO_BODY: Final = Framing(Kind.NONE)
+CHUNKED: Final = Framing(Kind.CHUNKED)
+UNTIL_CLOSE: Final = Framing(Kind.CLOSE)
 
 
 def request_framing(version: bytes, codings: Sequence[bytes], lengths: Sequence[bytes]) -> Framing:
@@ -55,7 +68,7 @@ def request_framing(version: bytes, codings: Sequence[bytes], lengths: Sequence[
     length = _length(lengths)
     if length is None:
         raise MalformedRequest(400, "an invalid content-length")
-    return Framing(Kind.LENGTH, length) if length else NO_BODY
+    return Framing(LENGTH, length) if length else NO_BODY
 
 
 def response_framing(
@@ -70,11 +83,11 @@ def response_framing(
     length = _length(lengths) if lengths else 0
     if length is None:
         raise MalformedResponse("its content-length is invalid")
-    if method == b"HEAD" or status in {204, 304}:
+    if method == b"HEAD" or status in (204, 304):
         return NO_BODY
     if codings:
         return CHUNKED
-    return Framing(Kind.LENGTH, length) if lengths else UNTIL_CLOSE
+    return Framing(LENGTH, length) if lengths else UNTIL_CLOSE
 
 
 def _only_chunked(codings: Sequence[bytes]) -> bool:

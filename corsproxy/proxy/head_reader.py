@@ -4,19 +4,22 @@ They do not judge.  What ``read_plain_request`` accepts, aiohttp's strict parser
 ``RequestHead``; the same holds for ``read_plain_response``, llhttp and ``ResponseHead``.  Whatever might be read in two
 ways, or is merely unusual, gets None and goes to that parser.
 
-Lines that come again and again are looked up as they stand, so that most heads cost one dictionary probe a line.  Only
-names that are listed here are remembered: no cookies, credentials, nor identifiers that never come twice.  Pure.
+Lines that come again and again are looked up as they stand, so that most heads cost one dictionary probe a line, and
+one for all lines together where a client sends the same ones with request after request.  Only names that are listed
+here are remembered: no cookies, credentials, nor identifiers that never come twice.  Pure.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-from corsproxy.proxy.received import ReceivedLine, ResponseHead, received_line
+from corsproxy.http.target import read_ordinary
+from corsproxy.proxy.received import ReceivedLine, ResponseHead, Status, received_line
 from corsproxy.proxy.request import Fields, Line, RequestHead, header_line
 
-_REQUEST_LINE: Final = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-\"$-~]*) HTTP/1\.1")
+_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
+_is_target: Final = re.compile(rb"/[!-\"$-~]*").fullmatch
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([\x20-\x7e]*)")
 _HEADER_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
@@ -49,18 +52,36 @@ _REPEATED_BY_SERVERS: Final = frozenset(
     }
 )  # fmt: skip
 _LONGEST_KEPT: Final = 256  # bytes of a line
+_LONGEST_BLOCK: Final = 2048  # bytes of all lines of a head
+_MOST_BLOCKS: Final = 128
 _MOST_KEPT: Final = 1024  # lines; when they are too many, all are forgotten, which costs less than to know the oldest
 
-_sent: dict[bytes, Line] = {}
-_received: dict[bytes, ReceivedLine] = {}
+_blocks: Final[dict[bytes, Block]] = {}
+_sent: Final[dict[bytes, Line]] = {}
+_received: Final[dict[bytes, ReceivedLine]] = {}
+_statuses: Final[dict[bytes, Status]] = {}
 
 
-class PlainRequest(NamedTuple):
+class Block:
+    """All header lines of a request."""
+
+    __slots__ = ("count", "fields", "length")
+
+    def __init__(self, fields: Fields, count: int, length: int) -> None:
+        self.fields = fields
+        self.count = count  # of the lines
+        self.length = length  # of the body that belongs to them
+
+
+class PlainRequest:
     """A request head, the length of the body that belongs to it, and what came behind the head."""
 
-    head: RequestHead
-    length: int
-    rest: bytes
+    __slots__ = ("head", "length", "rest")
+
+    def __init__(self, head: RequestHead, length: int, rest: bytes) -> None:
+        self.head = head
+        self.length = length
+        self.rest = rest
 
 
 def read_plain_request(data: bytes, limit: int, most_lines: int) -> PlainRequest | None:
@@ -68,43 +89,70 @@ def read_plain_request(data: bytes, limit: int, most_lines: int) -> PlainRequest
 
     ``rest`` is no longer than the body; where more came, there is another request, and this reader takes none.
     """
-    end = data.find(b"\r\n\r\n")
-    if end < 0 or end + 4 > limit:
+    start, found, written = data.partition(b" HTTP/1.1\r\n")
+    if written.endswith(b"\r\n\r\n"):  # nothing is behind the head; or what is, looks like no header line
+        text, rest = written[:-4], b""
+    else:
+        text, found, rest = written.partition(b"\r\n\r\n")
+    if not found or len(data) - len(rest) > limit:
         return None
-    texts = data[:end].split(b"\r\n")
-    request = _REQUEST_LINE.fullmatch(texts.pop(0))
-    if request is None or len(texts) > most_lines:
+    block = _blocks.get(text) or _read_block(text)
+    if block is None or block.count > most_lines or len(rest) > block.length:
         return None
-    lines = {}
+    method, _, target = start.partition(b" ")
+    ordinary = read_ordinary(target)
+    if method not in _METHODS or (ordinary is None and _is_target(target) is None):
+        return None
+    return PlainRequest(RequestHead(method, target, b"1.1", block.fields, ordinary), block.length, rest)
+
+
+def _read_block(block: bytes) -> Block | None:
+    """The header lines of a request, if there is but one of each name; of two, parsers would count some."""
+    texts = block.split(b"\r\n")
+    fields = Fields()
+    remembered = len(block) <= _LONGEST_BLOCK
     for text in texts:
-        line = _sent.get(text) or _read_sent(text)
+        line = _sent.get(text)
         if line is None:
+            line = _read_sent(text)
+            remembered = False  # a line of it is never remembered, or has come for the first time
+        if line is None or not fields.add(line):
             return None
-        lines[line.name] = line
-    if len(lines) != len(texts) or b"host" not in lines:  # two lines of one name; parsers count some of them
+    if not fields.first(b"host"):
         return None
-    length = int(lines[b"content-length"].value) if b"content-length" in lines else 0
-    rest = data[end + 4 :]
-    if len(rest) > length:
-        return None
-    method, target = request.groups()
-    return PlainRequest(RequestHead(method, target, b"1.1", Fields.of_distinct(lines)), length, rest)
+    read = Block(fields, len(texts), int(fields.first(b"content-length") or b"0"))
+    if remembered:
+        if len(_blocks) >= _MOST_BLOCKS:
+            _blocks.clear()
+        _blocks[block] = read
+    return read
 
 
 def read_plain_response(head: bytes) -> ResponseHead | None:
-    """The final response whose head, up to and with the empty line, is ``head``; or None."""
-    texts = head[:-4].split(b"\r\n")
-    status = _STATUS_LINE.fullmatch(texts.pop(0))
+    """The final response whose head, up to the empty line, is ``head``; or None."""
+    texts = head.split(b"\r\n")
+    status = _statuses.get(texts[0]) or _read_status(texts[0])
     if status is None:
         return None
-    lines = []
-    for text in texts:
-        line = _received.get(text) or _read_received(text)
+    read = ResponseHead(b"1.1", status)
+    for place in range(1, len(texts)):
+        line = _received.get(texts[place]) or _read_received(texts[place])
         if line is None:
             return None
-        lines.append(line)
-    read = ResponseHead(b"1.1", int(status[1]), status[2], lines)
+        read.add(line)
     return read if len(read.all(b"content-length")) < 2 else None
+
+
+def _read_status(text: bytes) -> Status | None:
+    match = _STATUS_LINE.fullmatch(text)
+    if match is None:
+        return None
+    status = Status(int(match[1]), match[2])
+    if len(text) <= _LONGEST_KEPT:
+        if len(_statuses) >= _MOST_KEPT:
+            _statuses.clear()
+        _statuses[text] = status
+    return status
 
 
 def _read_sent(text: bytes) -> Line | None:

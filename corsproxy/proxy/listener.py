@@ -122,7 +122,7 @@ class Downstream(ParsingHandler):
             self._walk.abandon(arrival)
             raise
 
-    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:  # noqa: ARG002  # for whoever has several lanes
+    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:  # noqa: ARG002  # the signature of a ClientConnection
         """The walk of the request under way has ended."""
         self._arrival = self._flow = None
         self._fresh_until = 0.0
@@ -152,6 +152,10 @@ class Downstream(ParsingHandler):
         tail, self._message_tail = self._message_tail, b""
         if tail:
             raw.data(tail)
+
+    def wind_down(self) -> None:
+        """The connection ends with its next answer, which says so."""
+        self.finishing = True
 
     def finish(self) -> asyncio.Future[None] | None:
         """End the connection after the exchange under way, which the result waits for; at once when there is none."""

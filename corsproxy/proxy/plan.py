@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
-from typing import NamedTuple
+from typing import Final
 
 from corsproxy.config.table import Rule, RuleTable
 from corsproxy.cors.decision import NO_POLICY, Decision, Outcome
@@ -18,48 +17,72 @@ from corsproxy.cors.policy import Policy
 from corsproxy.errors import MalformedRequest
 from corsproxy.http.answers import OwnAnswer, quoted
 from corsproxy.http.target import Target, forward_path, parse_host, parse_target
-from corsproxy.proxy.framing import Framing, Kind, request_framing
+from corsproxy.proxy.framing import NO_BODY, Framing, request_framing
 from corsproxy.proxy.request import Client, RequestHead
 from corsproxy.proxy.request_lines import hop_lines, request_lines
 from corsproxy.proxy.words import denial
 
+# A member is looked up by name each time that it is written with its class.
+_DENIED_ORIGIN: Final = Outcome.DENIED_ORIGIN
+_PREFLIGHT_ALLOWED: Final = Outcome.PREFLIGHT_ALLOWED
+
 # Methods whose request may be sent again when the first attempt brought no answer
 # (https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2).
-_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+_IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
 # They would reflect cookies and credentials to the page.
-_REFUSED_METHODS = frozenset({b"TRACE", b"TRACK"})
-_LONGEST_COUNT = 9  # digits of Max-Forwards
-_ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+_REFUSED_METHODS: Final = frozenset({b"TRACE", b"TRACK"})
+_LONGEST_COUNT: Final = 9  # digits of Max-Forwards
+_GRANTED: Final = {status: OwnAnswer(status, "") for status in range(200, 300)}
+_ALLOW: Final = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 
-class Answer(NamedTuple):
+# None of these is a named tuple: compiled, one costs ten times as much to make and to read.
+
+
+class Answer:
     """The proxy's own answer: nothing is sent upstream."""
 
-    own: OwnAnswer
-    decision: Decision
-    rule: Rule | None = None
-    closes: bool = False  # the connection's framing is in doubt
+    __slots__ = ("closes", "decision", "own", "rule", "status")
 
-    @property
-    def status(self) -> int:
-        """The status code."""
-        return self.own.status
+    def __init__(  # a value, not a switch
+        self, own: OwnAnswer, decision: Decision, rule: Rule | None = None, *, closes: bool = False
+    ) -> None:
+        self.own = own
+        self.status = own.status
+        self.decision = decision
+        self.rule = rule
+        self.closes = closes  # the connection's framing is in doubt
 
 
-class Forward(NamedTuple):
+class Forward:
     """What the upstream leg needs to send the request, and to bring the answer back."""
 
-    rule: Rule
-    decision: Decision
-    method: bytes
-    target: bytes  # as the upstream sees it
-    authority: bytes  # what the client addressed, checked; b"" in HTTP/1.0 without Host
-    host: bytes | None  # the Host to send; None: the endpoint's own authority
-    lines: bytes  # every other header line, each ended by CRLF
-    framing: Framing
-    upgrade: bytes  # b"websocket" or b""
-    expects_continue: bool
+    __slots__ = (
+        "authority",
+        "decision",
+        "expects_continue",
+        "framing",
+        "host",
+        "lines",
+        "method",
+        "rule",
+        "target",
+        "upgrade",
+    )
+
+    def __init__(self, rule: Rule, decision: Decision, arrived: Arrived, framing: Framing) -> None:
+        self.rule = rule
+        self.decision = decision
+        self.method = arrived.head.method
+        self.target = forward_path(arrived.target, rule.strip, rule.upstream.base)  # as the upstream sees it
+        self.authority = arrived.authority  # what the client addressed, checked; b"" in HTTP/1.0 without Host
+        # the Host to send; None: the endpoint's own authority
+        self.host = arrived.authority if rule.forward_host == b"" else rule.forward_host
+        self.framing = framing
+        self.lines = b""  # every other header line, each ended by CRLF
+        self.upgrade = b""  # or b"websocket"
+        self.expects_continue = False
 
     def head(self, authority: bytes) -> bytes:
         """The request head as bytes, for an endpoint that is addressed by ``authority``."""
@@ -69,7 +92,7 @@ class Forward(NamedTuple):
     @property
     def repeatable(self) -> bool:
         """Whether nothing can be done twice by sending this request again."""
-        return self.method in _IDEMPOTENT and self.framing.kind is Kind.NONE and not self.upgrade
+        return self.method in _IDEMPOTENT and self.framing is NO_BODY and not self.upgrade
 
 
 class Arrived:
@@ -118,14 +141,20 @@ def _read(head: RequestHead, client: Client) -> Arrived:
 
     The authority of an absolute target takes its place (https://www.rfc-editor.org/rfc/rfc9112#section-3.2).
     """
-    target = parse_target(head.target)
+    target = head.ordinary or parse_target(head.target)
+    addressed = head.fields.addressed
+    if addressed is None:
+        addressed = head.fields.addressed = _addressed(head)
+    if target.authority is not None:
+        addressed = parse_host(target.authority)
+    return Arrived(head, client, target, addressed[0], addressed[1])
+
+
+def _addressed(head: RequestHead) -> tuple[str, bytes]:
     hosts = head.fields.all(b"host")
     if len(hosts) > 1 or (not hosts and head.version != b"1.0"):
         raise MalformedRequest(400, "a request needs exactly one host line")
-    host, authority = parse_host(hosts[0]) if hosts else ("", b"")
-    if target.authority is not None:
-        host, authority = parse_host(target.authority)
-    return Arrived(head, client, target, host, authority)
+    return parse_host(hosts[0]) if hosts else ("", b"")
 
 
 def _find(table: RuleTable, arrived: Arrived) -> Rule:
@@ -155,7 +184,7 @@ def _decide(table: RuleTable, rule: Rule, arrived: Arrived) -> Decision:
         origin = origins[0] if len(origins) == 1 else b""  # two Origin lines: nobody's
         return policy.judge_preflight(origin, methods, fields.all(b"access-control-request-headers"), private)
     decision = policy.judge_actual(origins)
-    if decision.outcome is Outcome.DENIED_ORIGIN and _same_origin(table, arrived):
+    if decision.outcome is _DENIED_ORIGIN and _same_origin(table, arrived):
         return replace(decision, outcome=Outcome.SAME_ORIGIN, subject=b"")
     return decision
 
@@ -178,22 +207,22 @@ def _same_origin(table: RuleTable, arrived: Arrived) -> bool:
 def _refusal(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived) -> Answer | None:
     """The proxy's own answer where there is one to give, or None when the request goes on."""
     policy, outcome = rule.policy, decision.outcome
-    if policy is not None and outcome is Outcome.PREFLIGHT_ALLOWED:
-        return Answer(_granted(policy.preflight_status), decision, rule)
-    if policy is not None and outcome.denied and (outcome is not Outcome.DENIED_ORIGIN or _rejects(policy, arrived)):
+    if policy is not None and outcome is _PREFLIGHT_ALLOWED:
+        return Answer(_GRANTED[policy.preflight_status], decision, rule)
+    if policy is not None and decision.denied and (outcome is not _DENIED_ORIGIN or _rejects(policy, arrived)):
         return Answer(OwnAnswer(403, denial(decision, rule)), decision, rule)
     return _end_here(table, rule, decision, arrived.head)
 
 
 def _end_here(table: RuleTable, rule: Rule, decision: Decision, head: RequestHead) -> Answer | None:
     """The answer to a request that no policy keeps back, and that goes no further all the same."""
-    if head.version not in {b"1.0", b"1.1"}:
+    if head.version not in (b"1.0", b"1.1"):
         return Answer(OwnAnswer(505, "this proxy speaks HTTP/1.1"), decision, rule, closes=True)
     if head.method in _REFUSED_METHODS:
         return Answer(OwnAnswer(405, f"{head.method.decode()} is not forwarded", _ALLOW), decision, rule)
     if head.method == b"OPTIONS" and _last_hop(head.fields.all(b"max-forwards")):
         return Answer(OwnAnswer(204, "", _ALLOW), decision, rule)
-    if (via := head.fields.all(b"via")) and table.forwarding.loops(via):
+    if head.fields.unusual and (via := head.fields.all(b"via")) and table.forwarding.loops(via):
         return Answer(OwnAnswer(508, "the request came back to this proxy; an upstream points at it"), decision, rule)
     return None
 
@@ -205,11 +234,6 @@ def _last_hop(max_forwards: Sequence[bytes]) -> bool:
     if len(max_forwards) > 1 or not max_forwards[0].isdigit() or len(max_forwards[0]) > _LONGEST_COUNT:
         raise MalformedRequest(400, "an invalid max-forwards")
     return int(max_forwards[0]) == 0
-
-
-@cache  # there are two
-def _granted(status: int) -> OwnAnswer:
-    return OwnAnswer(status, "")
 
 
 def _rejects(policy: Policy, arrived: Arrived) -> bool:
@@ -224,25 +248,19 @@ def _rejects(policy: Policy, arrived: Arrived) -> bool:
 
 def _forward(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived) -> Answer | Forward:
     head, fields = arrived.head, arrived.head.fields
-    framing = request_framing(head.version, fields.all(b"transfer-encoding"), fields.all(b"content-length"))
+    codings = fields.all(b"transfer-encoding") if fields.unusual else ()
+    framing = request_framing(head.version, codings, fields.all(b"content-length"))
     if rule.max_request_body is not None and framing.length > rule.max_request_body:
         too_large = f"the body is larger than the {rule.max_request_body} bytes that the rule allows"
         return Answer(OwnAnswer(413, too_large, limit="max_request_body"), decision, rule, closes=True)
-    expects_continue = _expects_continue(head)
-    upgrade = fields.upgrade() if head.version == b"1.1" and head.method == b"GET" else b""
+    forward = Forward(rule, decision, arrived, framing)
     lines = request_lines(table.forwarding, rule, decision, arrived.client, arrived.authority, head)
-    return Forward(
-        rule,
-        decision,
-        head.method,
-        forward_path(arrived.target, rule.strip, rule.upstream.base),
-        arrived.authority,
-        arrived.authority if rule.forward_host == b"" else rule.forward_host,
-        lines + hop_lines(framing, upgrade, expects_continue, fields.wants_trailers()),
-        framing,
-        upgrade,
-        expects_continue,
-    )
+    if fields.unusual:
+        forward.expects_continue = _expects_continue(head)
+        forward.upgrade = fields.upgrade() if head.version == b"1.1" and head.method == b"GET" else b""
+        lines += hop_lines(framing, forward.upgrade, forward.expects_continue, fields.wants_trailers())
+    forward.lines = lines
+    return forward
 
 
 def _expects_continue(head: RequestHead) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from corsproxy.config.table import Endpoint, Upstream
 from corsproxy.errors import ConnectFailed, ConnectionLost, MalformedResponse, StaleConnection, UpstreamTimeout
@@ -157,7 +157,7 @@ class Pool:
     async def _dial(self, endpoint: Endpoint, connection: UpstreamConnection) -> None:
         context = self._ssl if endpoint.tls else None
         name = (self._upstream.tls.server_name or endpoint.host) if endpoint.tls else None
-        await dial(endpoint, connection, self._resolver, context, name)
+        await dial(endpoint, cast("asyncio.Protocol", connection), self._resolver, context, name)
 
     # what the connections tell
 

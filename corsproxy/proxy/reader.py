@@ -7,16 +7,15 @@ llhttp, at its strictest, judges the head and the chunks; what it does not forbi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import Any, Final, Protocol
 
 import httptools
 
 from corsproxy.errors import ConnectionLost, MalformedResponse
 from corsproxy.http.fields import connection_options, is_field_value
-from corsproxy.proxy.framing import CHUNKED, NO_BODY, Framing, Kind, response_framing
+from corsproxy.proxy.framing import CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing, response_framing
 from corsproxy.proxy.head_reader import read_plain_response
-from corsproxy.proxy.received import Field, ResponseHead, received_line
+from corsproxy.proxy.received import Field, ResponseHead, Status, received_line
 
 MAX_HEAD: Final = 256 * 1024  # bytes; Chromium itself gives up between 255 and 300 KB
 _MAX_INTERIM: Final = 32  # 1xx heads before the answer; more is a flood
@@ -46,12 +45,12 @@ class Sink(Protocol):
         """The upstream agreed to the upgrade; ``rest`` are its first bytes in the new protocol."""
 
 
-class _State(Enum):
-    HEAD = "head"
-    LENGTH = "length"
-    CHUNKED = "chunked"
-    CLOSE = "close"
-    DONE = "done"
+# What is expected next; numbers, since an enum's members would be looked up by name in every step.
+_HEAD: Final = 0
+_SIZED: Final = 1  # a body of known length
+_CHUNKS: Final = 2
+_REST: Final = 3  # all that comes until the connection ends
+_NOTHING: Final = 4
 
 
 class ResponseReader:
@@ -76,7 +75,7 @@ class ResponseReader:
         self._sink = sink
         self._method = method
         self._upgrade = upgrade
-        self._state = _State.HEAD
+        self._state = _HEAD
         self._buffer = b""
         self._interims = 0
         self._remaining = 0
@@ -86,22 +85,22 @@ class ResponseReader:
     @property
     def done(self) -> bool:
         """Whether the response is whole (or HTTP has ended by an upgrade)."""
-        return self._state is _State.DONE
+        return self._state == _NOTHING
 
     @property
     def begun(self) -> bool:
         """Whether the head of the final response has come."""
-        return self._state is not _State.HEAD
+        return self._state != _HEAD
 
     def feed(self, data: bytes) -> None:
         """Take what the upstream sent."""
-        if self._state is _State.LENGTH:
+        if self._state == _SIZED:
             self._feed_length(data)
-        elif self._state is _State.HEAD:
+        elif self._state == _HEAD:
             self._feed_head(data)
-        elif self._state is _State.CHUNKED:
+        elif self._state == _CHUNKS:
             self._feed_chunked(data)
-        elif self._state is _State.CLOSE:
+        elif self._state == _REST:
             self._sink.body(data)
         else:  # bytes after the end belong to nobody, and must never reach the next response
             self.reusable = False
@@ -109,29 +108,28 @@ class ResponseReader:
     def eof(self) -> None:
         """The upstream closed its side."""
         self.reusable = False
-        if self._state is _State.CLOSE:
-            self._state = _State.DONE
+        if self._state == _REST:
+            self._state = _NOTHING
             self._sink.end(())
-        elif self._state is _State.HEAD:
+        elif self._state == _HEAD:
             raise ConnectionLost("it closed the connection without an answer")
-        elif self._state is not _State.DONE:
+        elif self._state != _NOTHING:
             raise ConnectionLost("it closed the connection in the middle of its answer")
 
     def _feed_head(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
         while True:
-            end = buffer.find(b"\r\n\r\n") + 4
+            raw, end, rest = buffer.partition(b"\r\n\r\n")
             if not b"HTTP/1.".startswith(buffer[:7]):
                 raise MalformedResponse("it does not speak HTTP/1")
-            if end < 4:  # find() said -1
+            if not end:
                 self._keep(buffer)
                 return
-            if end > MAX_HEAD:
+            if len(raw) + len(end) > MAX_HEAD:
                 raise MalformedResponse(f"its head is larger than {MAX_HEAD} bytes")
-            raw, rest = buffer[:end], buffer[end:]
             head, parser = read_plain_response(raw), None
             if head is None:
-                parser = _MessageParser(raw)
+                parser = _MessageParser(raw + end)
                 head = parser.head
             if not self._interim(head):
                 self._begin(head, parser, rest)
@@ -159,16 +157,16 @@ class ResponseReader:
             return
         codings, lengths = head.all(b"transfer-encoding"), head.all(b"content-length")
         framing = response_framing(self._method, head.version, head.status, codings, lengths)
-        self.reusable = _persists(head) and framing.kind is not Kind.CLOSE
+        self.reusable = _persists(head) and framing is not UNTIL_CLOSE
         self._sink.head(head, framing)
-        if framing is NO_BODY or framing == (Kind.LENGTH, 0):
+        if framing is NO_BODY or (framing.kind is LENGTH and not framing.length):
             self._finish(())
         elif framing is CHUNKED and parser is not None:
-            self._state, self._parser = _State.CHUNKED, parser
-        elif framing.kind is Kind.LENGTH:
-            self._state, self._remaining = _State.LENGTH, framing.length
+            self._state, self._parser = _CHUNKS, parser
+        elif framing.kind is LENGTH:
+            self._state, self._remaining = _SIZED, framing.length
         else:
-            self._state = _State.CLOSE
+            self._state = _REST
         if rest:
             self.feed(rest)
 
@@ -176,7 +174,7 @@ class ResponseReader:
         protocols = [value.strip().lower() for value in head.all(b"upgrade")]
         if not self._upgrade or protocols != [self._upgrade]:
             raise MalformedResponse("it switched to a protocol that nobody asked for")
-        self._state = _State.DONE
+        self._state = _NOTHING
         self._sink.switched(head, rest)
 
     def _feed_length(self, data: bytes) -> None:
@@ -204,7 +202,7 @@ class ResponseReader:
             self._finish(parser.trailers)
 
     def _finish(self, trailers: Sequence[Field]) -> None:
-        self._state = _State.DONE
+        self._state = _NOTHING
         self._parser = None
         self._sink.end(trailers)
 
@@ -264,7 +262,7 @@ class _MessageParser:
         if not is_field_value(self._reason):
             raise MalformedResponse("its reason phrase holds control bytes")
         lines = [received_line(name, value.rstrip(b" \t")) for name, value in self._fields]
-        return ResponseHead(version, status, self._reason, lines)
+        return ResponseHead(version, Status(status, self._reason), lines)
 
     # httptools' callbacks
 

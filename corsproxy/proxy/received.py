@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -19,14 +18,17 @@ _JUDGED: Final = (
 )
 
 
-@dataclass(slots=True)  # as Line, in request.py
 class ReceivedLine:
-    """A header line of a response."""
+    """A header line of a response; never changed."""
 
-    name: bytes  # lower case
-    field: Field  # name and value as they came
-    whole: bytes  # as it goes on, with CRLF
-    plain: bool  # nothing but a rule's own edits can keep or change it
+    __slots__ = ("field", "name", "plain", "values", "whole")
+
+    def __init__(self, name: bytes, written: bytes, value: bytes, plain: bool) -> None:  # noqa: FBT001  # a fact
+        self.name = name  # lower case
+        self.field = (written, value)  # as they came
+        self.values = (value,)  # the values of all lines of this name, when it is the only one
+        self.whole = b"%b: %b\r\n" % (written, value)  # as it goes on
+        self.plain = plain  # nothing but a rule's own edits can keep or change it
 
 
 @lru_cache(maxsize=4096)  # the same few names come with every response
@@ -39,25 +41,39 @@ def _kind(written: bytes) -> tuple[bytes, bool]:
 def received_line(written: bytes, value: bytes) -> ReceivedLine:
     """The line of a name and a value that a parser has checked."""
     name, plain = _kind(written)
-    return ReceivedLine(name, (written, value), b"%b: %b\r\n" % (written, value), plain)
+    return ReceivedLine(name, written, value, plain)
+
+
+class Status:
+    """A status code, its reason phrase, and the line that tells the client of both."""
+
+    __slots__ = ("code", "line", "reason")
+
+    def __init__(self, code: int, reason: bytes) -> None:
+        self.code = code
+        self.reason = reason
+        self.line = b"HTTP/1.1 %d %b\r\n" % (code, reason)
 
 
 class ResponseHead:
     """A response head as the upstream sent it, checked by the parser; ``version`` is b"1.1"."""
 
-    __slots__ = ("_values", "lines", "reason", "status", "version")
+    __slots__ = ("_values", "lines", "start", "status", "version")
 
-    def __init__(self, version: bytes, status: int, reason: bytes, lines: Sequence[ReceivedLine]) -> None:
+    def __init__(self, version: bytes, start: Status, lines: Iterable[ReceivedLine] = ()) -> None:
         self.version = version
-        self.status = status
-        self.reason = reason
-        self.lines = lines
+        self.start = start
+        self.status = start.code
+        self.lines: list[ReceivedLine] = []
         self._values: dict[bytes, tuple[bytes, ...]] = {}
         for line in lines:
-            if line.name in self._values:
-                self._values[line.name] += (line.field[1],)
-            else:
-                self._values[line.name] = (line.field[1],)
+            self.add(line)
+
+    def add(self, line: ReceivedLine) -> None:
+        """Add a line, while the head is being read."""
+        self.lines.append(line)
+        before = self._values.get(line.name)
+        self._values[line.name] = line.values if before is None else before + line.values
 
     @property
     def fields(self) -> Sequence[Field]:

@@ -73,7 +73,7 @@ class Listener(web.Server):
         """From now on every connection, new ones too, ends with its next answer, which says so."""
         self.winding_down = True
         for connection in self._downstreams():
-            connection.finishing = True
+            connection.wind_down()
 
     @property
     def in_flight(self) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from corsproxy.errors import ResponseTooLarge
 from corsproxy.http.fields import HOP_BY_HOP
-from corsproxy.proxy.framing import Framing, Kind
+from corsproxy.proxy.framing import CHUNKED, LENGTH, UNTIL_CLOSE, Framing
 from corsproxy.proxy.plan import Forward
 from corsproxy.proxy.received import Field, ResponseHead
 from corsproxy.proxy.response import Delivery, delivery, interim_head, response_head, switching_head
@@ -143,8 +143,8 @@ class Relay:
             raise self._too_large()
         delivered = delivery(framing, version=self._version, closes=self._arrival.closes())
         self._parts.append(response_head(self._forward, head, delivered, self._date))
-        self._chunked = delivered.framing.kind is Kind.CHUNKED
-        self._endless = framing.kind is not Kind.LENGTH and _is_event_stream(head.fields)
+        self._chunked = delivered.framing is CHUNKED
+        self._endless = framing.kind is not LENGTH and _is_event_stream(head.fields)
         self._exchange.status = head.status
         self._exchange.answered = head.fields
         self.delivered = delivered
@@ -198,7 +198,7 @@ class Relay:
     def _break_off(self, delivered: Delivery) -> None:
         """A framed body shows that it is cut short; one that ends with the connection only does when it is reset."""
         self.flush()
-        if delivered.framing.kind is Kind.CLOSE:
+        if delivered.framing is UNTIL_CLOSE:
             reset(self._client)
         else:
             self._client.close()

@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final
 
 from corsproxy.http.fields import HOP_BY_HOP, connection_options, list_members
-from corsproxy.http.forwarded import FOLD, is_forwarded_field
+from corsproxy.http.forwarded import FOLD, Forwarding, is_forwarded_field
+from corsproxy.http.target import Target
 
 Field = tuple[bytes, bytes]
 
 
-class Client(NamedTuple):
+class Client:
     """Who is at the other end of the connection: the peer's address (None on a unix socket), and whether TLS is on."""
 
-    peer: str | None
-    tls: bool
+    __slots__ = ("_authority", "_forwarding", "_lines", "peer", "tls")
+
+    def __init__(self, peer: str | None, tls: bool) -> None:  # noqa: FBT001  # a fact about the connection, not a mode
+        self.peer = peer
+        self.tls = tls
+        self._forwarding: Forwarding | None = None  # who wrote the lines, for which authority
+        self._authority = b""
+        self._lines = b""
+
+    def lines(self, forwarding: Forwarding, authority: bytes, head: RequestHead) -> bytes:
+        """X-Forwarded-* and Via for the upstream; most requests of a connection have the same as the one before."""
+        received = head.fields.forwarded
+        if received or head.version != b"1.1":
+            return forwarding.lines(self.peer, self.tls, authority, received, head.version)
+        if self._forwarding is not forwarding or self._authority != authority:
+            self._lines = forwarding.lines(self.peer, self.tls, authority, received, head.version)
+            self._forwarding, self._authority = forwarding, authority
+        return self._lines
 
 
 # What is done with a field, as bits: an enum's operators would cost more than everything else that is done here.
-_DROP = 0  # it ends at this hop
-_PASS = 1  # the upstream gets the line as it came
-_READ = 2  # the plan decides by it
-_FORWARDED = 4  # it speaks of forwarding; whether it is believed is for Forwarding
+_DROP: Final = 0  # it ends at this hop
+_PASS: Final = 1  # the upstream gets the line as it came
+_READ: Final = 2  # the plan decides by it
+_FORWARDED: Final = 4  # it speaks of forwarding; whether it is believed is for Forwarding
+_UNUSUAL: Final = 8  # few requests have it, and what it asks for takes a closer look
 
 
 # Host and Expect are written by the plan, from the rule.
-_READ_NAMES = frozenset({b"connection", b"expect", b"host", b"te", b"transfer-encoding", b"upgrade"})
-_READ_AND_PASSED_NAMES = frozenset(
+_READ_NAMES: Final = frozenset({b"connection", b"expect", b"host", b"te", b"transfer-encoding", b"upgrade"})
+_READ_AND_PASSED_NAMES: Final = frozenset(
     {
         b"accept", b"access-control-request-headers", b"access-control-request-method",
         b"access-control-request-private-network", b"content-length", b"max-forwards", b"origin", b"sec-fetch-site",
         b"traceparent", b"via",
     }
 )  # fmt: skip
-_JUDGED_NAMES = HOP_BY_HOP | _READ_NAMES | _READ_AND_PASSED_NAMES
+_JUDGED_NAMES: Final = HOP_BY_HOP | _READ_NAMES | _READ_AND_PASSED_NAMES
+_UNUSUAL_NAMES: Final = frozenset(
+    {b"connection", b"expect", b"max-forwards", b"te", b"transfer-encoding", b"upgrade", b"via"}
+)
 
 
 @lru_cache(maxsize=4096)  # the same few names come with every request
@@ -44,9 +64,9 @@ def _use(written: bytes) -> tuple[bytes, int]:
     """A field name in lower case, and what is done with its line."""
     name = written.lower()
     if name in _READ_AND_PASSED_NAMES:
-        return name, _READ | _PASS
+        return name, _READ | _PASS | (_UNUSUAL if name in _UNUSUAL_NAMES else 0)
     if name in _READ_NAMES:
-        return name, _READ
+        return name, _READ | (_UNUSUAL if name in _UNUSUAL_NAMES else 0)
     if is_forwarded_field(name):
         return name, _FORWARDED
     if (folded := name.translate(FOLD)) != name and folded in _JUDGED_NAMES:
@@ -54,62 +74,68 @@ def _use(written: bytes) -> tuple[bytes, int]:
     return name, _DROP if name in HOP_BY_HOP else _PASS
 
 
-@dataclass(slots=True)  # never changed; frozen ones cost three times as much to make, and a named tuple more to read
 class Line:
-    """A header line, and what is done with it."""
+    """A header line, and what is done with it; never changed."""
 
-    name: bytes  # lower case
-    use: int
-    written: bytes  # the name as it came
-    value: bytes
-    values: tuple[bytes, ...]  # the value again, as the values of all lines of this name when it is the only one
-    whole: bytes  # as it goes on, with CRLF
+    __slots__ = ("name", "use", "value", "values", "whole", "written")
+
+    def __init__(self, name: bytes, use: int, written: bytes, value: bytes) -> None:
+        self.name = name  # lower case
+        self.use = use
+        self.written = written  # the name as it came
+        self.value = value
+        self.values = (value,)  # the values of all lines of this name, when it is the only one
+        self.whole = b"%b: %b\r\n" % (written, value)  # as it goes on
 
 
 def header_line(written: bytes, value: bytes) -> Line:
     """The line of a name and a value that a parser has checked."""
     name, use = _use(written)
-    return Line(name, use, written, value, (value,), b"%b: %b\r\n" % (written, value))
+    if name == b"connection" and value.lower() == b"keep-alive":  # it nominates Keep-Alive, which ends here anyway
+        use = _READ
+    return Line(name, use, written, value)
 
 
-_GO_ON = (b"keep-alive",)  # it nominates Keep-Alive, which ends at this hop anyway
-_NONE: frozenset[bytes] = frozenset()
+_NONE: Final[frozenset[bytes]] = frozenset()
 
 
 class Fields:
-    """The header lines of one request."""
+    """The header lines of one request; ``unusual``: whether any has a say about more than the everyday."""
 
-    __slots__ = ("_read", "forwarded", "passed")
+    __slots__ = ("_read", "_whole", "addressed", "forwarded", "passed", "unusual")
 
-    def __init__(self, lines: Iterable[Field]) -> None:
+    def __init__(self, lines: Iterable[Field] = ()) -> None:
         self._read: dict[bytes, tuple[bytes, ...]] = {}
         self.passed: list[Line] = []  # what the upstream gets
         self.forwarded: list[Field] = []  # X-Forwarded-* and their like, with lower-case names
+        self.unusual = False
+        self.addressed: tuple[str, bytes] | None = None  # what the Host line says, once somebody has read it
+        self._whole: bytes | None = None
         for written, value in lines:
-            line = header_line(written, value)
-            self._read[line.name] = (*self._read.get(line.name, ()), value)
-            self._sort(line)
+            self.add(header_line(written, value))
 
-    @classmethod
-    def of_distinct(cls, lines: dict[bytes, Line]) -> Fields:
-        """The same of lines that have been made already, by their names, of which no two are alike."""
-        fields = cls(())
-        read, passed = fields._read, fields.passed  # its own class's
-        for name, line in lines.items():
-            read[name] = line.values
-            if line.use & _PASS:
-                passed.append(line)
-            elif line.use & _FORWARDED:
-                fields.forwarded.append((name, line.value))
-        return fields
-
-    def _sort(self, line: Line) -> None:
-        if line.use & _PASS:
+    def add(self, line: Line) -> bool:
+        """Add a line, while the fields are being read; whether it is the first of its name."""
+        name, use = line.name, line.use
+        before = self._read.get(name)
+        self._read[name] = line.values if before is None else before + line.values
+        if use & _PASS:
             self.passed.append(line)
-        elif line.use & _FORWARDED:
-            self.forwarded.append((line.name, line.value))
+        elif use & _FORWARDED:
+            self.forwarded.append((name, line.value))
+        if use & _UNUSUAL:
+            self.unusual = True
+        return before is None
 
-    def all(self, name: bytes) -> Sequence[bytes]:
+    @property
+    def whole(self) -> bytes:
+        """All lines that the upstream gets, as one."""
+        whole = self._whole
+        if whole is None:
+            whole = self._whole = b"".join([line.whole for line in self.passed])
+        return whole
+
+    def all(self, name: bytes) -> tuple[bytes, ...]:
         """The values of every line of this lower-case name; () when there is none."""
         return self._read.get(name, ())
 
@@ -120,10 +146,7 @@ class Fields:
 
     def nominated(self) -> frozenset[bytes]:
         """The names that the client declared hop-by-hop (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)."""
-        values = self._read.get(b"connection")
-        if values is None or values == _GO_ON:
-            return _NONE
-        return connection_options(values)
+        return connection_options(self.all(b"connection")) if self.unusual else _NONE
 
     def upgrade(self) -> bytes:
         """The protocol that the client wants to switch to, lower-case, or b"".
@@ -131,21 +154,31 @@ class Fields:
         Only WebSocket is known to keep its meaning through this proxy; h2c and every other upgrade is dropped, which
         a server may always do (https://www.rfc-editor.org/rfc/rfc9110#section-7.8).
         """
-        values = self._read.get(b"upgrade")
+        values = self._read.get(b"upgrade") if self.unusual else None
         if not values or b"upgrade" not in list_members([b",".join(self.all(b"connection")).lower()]):
             return b""
         return b"websocket" if [member.lower() for member in list_members(values)] == [b"websocket"] else b""
 
     def wants_trailers(self) -> bool:
         """Whether the client said that it reads trailers (https://www.rfc-editor.org/rfc/rfc9110#section-10.1.4)."""
-        values = self._read.get(b"te")
-        return bool(values) and b"trailers" in [member.lower() for member in list_members(values or ())]
+        if not self.unusual:
+            return False
+        return b"trailers" in [member.lower() for member in list_members(self.all(b"te"))]
 
 
-class RequestHead(NamedTuple):
-    """The request line, byte for byte, and the header lines; ``version`` is b"1.1"."""
+class RequestHead:
+    """The request line, byte for byte, and the header lines; ``version`` is b"1.1".
 
-    method: bytes
-    target: bytes
-    version: bytes
-    fields: Fields
+    ``ordinary`` is the target taken apart, where whoever read the head has seen that it is an ordinary one.
+    """
+
+    __slots__ = ("fields", "method", "ordinary", "target", "version")
+
+    def __init__(
+        self, method: bytes, target: bytes, version: bytes, fields: Fields, ordinary: Target | None = None
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.fields = fields
+        self.ordinary = ordinary

@@ -24,7 +24,8 @@ def identified(planned: Answer | Forward, table: RuleTable, arrival: Arrival) ->
     arrival.exchange.request_id = name
     if isinstance(planned, Answer):
         return planned
-    return planned._replace(lines=b"%b%b: %b\r\n" % (planned.lines, table.request_id, name))
+    planned.lines += b"%b: %b\r\n" % (table.request_id, name)
+    return planned
 
 
 def _is_believed(name: bytes, table: RuleTable, arrival: Arrival) -> bool:

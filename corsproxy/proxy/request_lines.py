@@ -8,15 +8,16 @@ can remove or precede them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import Decision
 from corsproxy.http.forwarded import FOLD, Forwarding
 from corsproxy.http.referer import with_origin
-from corsproxy.proxy.framing import Framing, Kind
+from corsproxy.proxy.framing import CHUNKED, Framing
 from corsproxy.proxy.request import Client, Line, RequestHead, header_line
 
-TELLING_THE_PAGE = frozenset({b"origin", b"referer", b"sec-fetch-site"})
+TELLING_THE_PAGE: Final = frozenset({b"origin", b"referer", b"sec-fetch-site"})
 
 
 def request_lines(
@@ -29,8 +30,11 @@ def request_lines(
 ) -> bytes:
     """Every end-to-end line but Host, then X-Forwarded-*, Via and the rule's own."""
     fields, edited = head.fields, rule.request_edits.removed
-    dropped = fields.nominated() | edited
     own_origin = origin_in_place(rule, decision)
+    own = client.lines(forwarding, authority, head)
+    if not fields.unusual and not edited and own_origin is None:
+        return fields.whole + own + rule.request_edits.lines
+    dropped = fields.nominated() | edited
     passed: Sequence[Line] = fields.passed
     if edited:
         # X_Api_Key where the rule sets X-Api-Key: servers that fold names would take the client's word for the rule's.
@@ -41,8 +45,7 @@ def request_lines(
         lines = [_as_told(line, own_origin) for line in passed if line.name not in dropped]
     else:
         lines = [line.whole for line in passed]
-    own = forwarding.lines(client.peer, client.tls, authority, fields.forwarded, head.version)
-    lines.append(_without(rule.request_edits.removed, own) if rule.request_edits.removed else own)
+    lines.append(_without(edited, own) if edited else own)
     lines.append(rule.request_edits.lines)
     return b"".join(lines)
 
@@ -52,7 +55,7 @@ def origin_in_place(rule: Rule, decision: Decision) -> bytes | None:
 
     What the policy denies is never disguised: an upstream that refuses foreign origins must see that this is one.
     """
-    return None if decision.outcome.denied else rule.forward_origin
+    return None if decision.denied else rule.forward_origin
 
 
 def retold(own_origin: bytes, name: bytes, value: bytes) -> bytes | None:
@@ -85,7 +88,7 @@ def _without(removed: frozenset[bytes], lines: bytes) -> bytes:
 def hop_lines(framing: Framing, upgrade: bytes, expects_continue: bool, wants_trailers: bool) -> bytes:  # noqa: FBT001  # values of the request, not switches
     """The lines that concern this proxy's own connection to the upstream."""
     lines = b""
-    if framing.kind is Kind.CHUNKED:
+    if framing is CHUNKED:
         lines += b"Transfer-Encoding: chunked\r\n"
     if expects_continue:
         lines += b"Expect: 100-continue\r\n"

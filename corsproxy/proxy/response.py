@@ -7,20 +7,20 @@ Everything else passes in its order and case.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import Decision
 from corsproxy.http.fields import connection_options, merge_vary
 from corsproxy.http.references import rewrite_link, rewrite_refresh
-from corsproxy.proxy.framing import Framing, Kind
+from corsproxy.proxy.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing
 from corsproxy.proxy.plan import Forward
 from corsproxy.proxy.received import REWRITTEN, ReceivedLine, ResponseHead
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name: readable by every page that may read at all;
 # Set-Cookie is never readable (#forbidden-response-header-name), so naming it would be noise.
-_NEVER_EXPOSED = frozenset(
+_NEVER_EXPOSED: Final = frozenset(
     {
         b"cache-control", b"content-language", b"content-length", b"content-type", b"expires", b"last-modified",
         b"pragma", b"set-cookie", b"set-cookie2",
@@ -28,12 +28,15 @@ _NEVER_EXPOSED = frozenset(
 )  # fmt: skip
 
 
-class Delivery(NamedTuple):
+class Delivery:
     """How the response reaches this client: the framing of its body there, and whether the connection ends with it."""
 
-    framing: Framing
-    closes: bool
-    version: bytes  # the client's
+    __slots__ = ("closes", "framing", "version")
+
+    def __init__(self, framing: Framing, *, closes: bool, version: bytes) -> None:
+        self.framing = framing
+        self.closes = closes
+        self.version = version  # the client's
 
 
 def delivery(framing: Framing, *, version: bytes, closes: bool) -> Delivery:
@@ -42,44 +45,43 @@ def delivery(framing: Framing, *, version: bytes, closes: bool) -> Delivery:
     A body of unknown length becomes chunked, so that the connection lives on and its end is certain; an HTTP/1.0 client
     knows no chunks, so that its connection must end instead (https://www.rfc-editor.org/rfc/rfc9112#section-6.1).
     """
-    if framing.kind is not Kind.CHUNKED and framing.kind is not Kind.CLOSE:
-        return Delivery(framing, closes, version)
+    if framing is not CHUNKED and framing is not UNTIL_CLOSE:
+        return Delivery(framing, closes=closes, version=version)
     if version == b"1.0":
-        return Delivery(Framing(Kind.CLOSE), closes=True, version=version)
-    return Delivery(Framing(Kind.CHUNKED), closes, version)
+        return Delivery(UNTIL_CLOSE, closes=True, version=version)
+    return Delivery(CHUNKED, closes=closes, version=version)
 
 
 def response_head(forward: Forward, head: ResponseHead, delivered: Delivery, date: Callable[[], bytes]) -> bytes:
     """The whole head, for a final response; ``date`` tells the IMF-fixdate, for an upstream without a clock."""
-    rule = forward.rule
+    rule, decision = forward.rule, forward.decision
     dropped = _dropped(rule, head)
-    kept = [line for line in head.lines if line.name not in dropped]
-    lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
-    lines += [line.whole if line.plain else _judged(forward, line) for line in kept]
+    everyday = dropped is rule.response_drops and not rule.response_edits.removed  # no plain line is among them
+    lines = [head.start.line]
+    lines += [line.whole if line.plain and everyday else _judged(forward, line, dropped) for line in head.lines]
     if b"date" in dropped or not head.all(b"date"):
         # https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1: a recipient with a clock adds what is missing.
         lines.append(b"Date: %b\r\n" % date())
     lines.append(rule.response_edits.lines)
     if rule.policy is not None:
-        lines.append(cors_lines(forward.decision, head.all(b"vary"), kept))
+        exposed = _exposed(head, dropped) if decision.exposes_actual else b""
+        lines.append(cors_lines(decision, head.all(b"vary"), exposed))
     lines.append(connection_lines(delivered))
     return b"".join(lines)
 
 
-def cors_lines(decision: Decision, vary: Sequence[bytes], kept: Iterable[ReceivedLine]) -> bytes:
-    """What the decision grants, with its Vary merged into the upstream's own."""
-    lines = decision.lines
-    if decision.exposes_actual and (
-        exposed := sorted({line.name for line in kept if not is_grant(line.name)} - _NEVER_EXPOSED)
-    ):
-        lines += b"Access-Control-Expose-Headers: %b\r\n" % b", ".join(exposed)
+def cors_lines(decision: Decision, vary: Sequence[bytes] = (), exposed: bytes = b"") -> bytes:
+    """What the decision grants, and the line that exposes the answer's own; its Vary is merged into the upstream's."""
+    lines = decision.lines + exposed if exposed else decision.lines
+    if not vary:
+        return lines + decision.vary_line
     merged = merge_vary(vary, decision.vary)
     return lines + b"Vary: %b\r\n" % merged if merged else lines
 
 
 def connection_lines(delivered: Delivery) -> bytes:
     """The lines about the client's own connection, and the empty line that ends the head."""
-    lines = b"Transfer-Encoding: chunked\r\n" if delivered.framing.kind is Kind.CHUNKED else b""
+    lines = b"Transfer-Encoding: chunked\r\n" if delivered.framing is CHUNKED else b""
     if delivered.closes:
         return lines + b"Connection: close\r\n\r\n"
     if delivered.version == b"1.0":
@@ -91,7 +93,7 @@ def interim_head(forward: Forward, head: ResponseHead) -> bytes:
     """A 1xx response, passed on (https://www.rfc-editor.org/rfc/rfc9110#section-15.2)."""
     rule, authority = forward.rule, forward.authority
     dropped = _dropped(rule, head)
-    lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
+    lines = [head.start.line]
     lines += [
         _value_rewritten(rule, authority, line)
         for line in head.lines
@@ -102,14 +104,21 @@ def interim_head(forward: Forward, head: ResponseHead) -> bytes:
 
 def switching_head(forward: Forward, head: ResponseHead, date: Callable[[], bytes]) -> bytes:
     """The 101 that ends HTTP on this connection; its Connection and Upgrade lines are written anew."""
-    delivered = Delivery(Framing(Kind.NONE), closes=False, version=b"1.1")
+    delivered = Delivery(NO_BODY, closes=False, version=b"1.1")
     lines = response_head(forward, head, delivered, date)
     return lines[:-2] + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % forward.upgrade
 
 
-def _judged(forward: Forward, line: ReceivedLine) -> bytes:
-    """A line that is not plain, as it reaches the client; b"" when the policy speaks in its place."""
+def _exposed(head: ResponseHead, dropped: frozenset[bytes]) -> bytes:
+    names = {line.name for line in head.lines if not is_grant(line.name)} - _NEVER_EXPOSED - dropped
+    return b"Access-Control-Expose-Headers: %b\r\n" % b", ".join(sorted(names)) if names else b""
+
+
+def _judged(forward: Forward, line: ReceivedLine, dropped: frozenset[bytes]) -> bytes:
+    """A line as it reaches the client; b"" when it does not, or when the policy speaks in its place."""
     rule = forward.rule
+    if line.name in dropped:
+        return b""
     if rule.policy is not None and is_grant(line.name):
         return b""
     return _value_rewritten(rule, forward.authority, line)

@@ -17,7 +17,7 @@ from corsproxy.config.table import Rule
 from corsproxy.errors import MalformedRequest
 from corsproxy.proxy.arrival import Arrival, Cancellable
 from corsproxy.proxy.exchange import Exchange
-from corsproxy.proxy.framing import Kind
+from corsproxy.proxy.framing import CHUNKED
 from corsproxy.proxy.inflow import Inflow
 from corsproxy.proxy.plan import Forward
 from corsproxy.proxy.relay import Relay
@@ -54,7 +54,7 @@ async def _upload(
 
 
 async def _pump(forward: Forward, payload: StreamReader, connection: UpstreamConnection, exchange: Exchange) -> None:
-    chunked = forward.framing.kind is Kind.CHUNKED
+    chunked = forward.framing is CHUNKED
     limit = forward.rule.max_request_body
     while piece := await _read(payload, forward.rule):
         exchange.request_bytes += len(piece)

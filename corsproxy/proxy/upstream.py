@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from corsproxy.config.table import Endpoint, Timeouts
 from corsproxy.errors import ConnectionLost, StaleConnection, UpstreamTimeout
 from corsproxy.proxy.reader import ResponseReader, Sink
 from corsproxy.proxy.tunnel import Tunnel
 
-WRITE_BUFFER = 256 * 1024  # bytes on the way to a peer before its source is paused
+WRITE_BUFFER: Final = 256 * 1024  # bytes on the way to a peer before its source is paused
 
 
 class Receiver(Sink, Protocol):
@@ -42,8 +42,12 @@ class Source(Protocol):
         """The upstream takes more again."""
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """A connection to ``endpoint``; ``on_idle`` takes it back when it may serve again, ``on_lost`` forgets it."""
+class UpstreamConnection:
+    """A connection to ``endpoint``; ``on_idle`` takes it back when it may serve again, ``on_lost`` forgets it.
+
+    It is an asyncio.Protocol, and says so by its methods alone: compiled, it would pay for a base class with every
+    attribute that it reads.
+    """
 
     transport: asyncio.Transport
 
@@ -65,6 +69,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._on_idle = on_idle
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
+        self._now: Callable[[], float] = self._loop.time
         self._receiver: Receiver | None = None
         self._reader: ResponseReader | None = None
         self._tunnel: Tunnel | None = None
@@ -73,8 +78,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._reading_paused = False
         self._writable: asyncio.Event = asyncio.Event()
         self._writable.set()
-        self._deadline: float | None = None
+        self._deadline = math.inf  # of the next news, in the loop's time
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._total: asyncio.TimerHandle | None = None
 
     # what the walk does with it
@@ -145,7 +151,7 @@ class UpstreamConnection(asyncio.Protocol):
         """From now on every byte belongs to the new protocol."""
         self._tunnel = tunnel
         self._reader = None
-        self._deadline = None
+        self._deadline = math.inf
         self.follow(tunnel)
 
     @property
@@ -183,7 +189,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, cleanly when ``exc`` is None."""
-        self._deadline = None
+        self._deadline = math.inf
         if self._timer is not None:
             self._timer.cancel()
         if self._total is not None:
@@ -213,6 +219,9 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._finished(reader, receiver)
 
+    def eof_received(self) -> None:
+        """The upstream sends nothing more; the loop closes its side, too."""
+
     def pause_writing(self) -> None:
         """The upstream takes no more for now."""
         self._writable.clear()
@@ -231,7 +240,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._tunnel is not None:
             return
         self._reader = self._receiver = self._source = None
-        self._deadline = None
+        self._deadline = math.inf
         if self._total is not None:
             self._total.cancel()
         if reader.reusable and self._sent:
@@ -248,21 +257,23 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _expire_in(self, seconds: float | None) -> None:
         """Move the deadline; the timer is only made anew when it would fire too late, which is rare."""
-        if seconds is None:
-            self._deadline = None
-            return
-        self._deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._deadline:
+        deadline = math.inf if seconds is None else self._now() + seconds
+        self._deadline = deadline
+        if deadline < math.inf and (self._timer is None or self._timer_due > deadline):
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
+            self._set_timer(deadline)
+
+    def _set_timer(self, due: float) -> None:
+        self._timer_due = due
+        self._timer = self._loop.call_at(due, self._check_deadline)
 
     def _check_deadline(self) -> None:
         self._timer = None
-        if self._deadline is None or self._reading_paused:
+        if self._deadline == math.inf or self._reading_paused:
             return
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
+        if self._now() < self._deadline:
+            self._set_timer(self._deadline)
             return
         # As in Alarm: what came in time may still wait in the kernel, so the loop reads once more.
         self._timer = self._loop.call_later(0, self._expire, self._deadline)

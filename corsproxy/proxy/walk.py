@@ -27,7 +27,7 @@ from corsproxy.http.answers import RETRY_AFTER, OwnAnswer
 from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.arrival import NO_HEAD, Arrival
 from corsproxy.proxy.exchange import Exchange, Observer
-from corsproxy.proxy.framing import Kind
+from corsproxy.proxy.framing import NO_BODY
 from corsproxy.proxy.plan import Answer, Forward, plan
 from corsproxy.proxy.pools import Pools
 from corsproxy.proxy.relay import Relay
@@ -113,7 +113,7 @@ class Walk:
         arrival.exchange.upstream = connection.name
         relay = arrival.relay = Relay(arrival, forward, connection, client, self._date, self._relayed)
         arrival.downstream.follow(relay)
-        whole = forward.framing.kind is Kind.NONE
+        whole = forward.framing is NO_BODY
         head = forward.head(connection.endpoint.authority)
         connection.begin(head, forward.method, relay, upgrade=forward.upgrade, whole=whole)
         if not whole:

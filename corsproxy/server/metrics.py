@@ -27,18 +27,28 @@ from corsproxy.server.metric_families import NO_RULE, OVERHEAD_SECONDS, SECONDS,
 # Rules of a table that has been replaced are forgotten with this; the numbers under their names are not.
 _REMEMBERED: Final = 16_384
 
-_Key = tuple[Rule | None, int, Outcome]
+_OUTCOMES: Final = len(Outcome)
+_HUNDREDS: Final = 10
+
 _Labels = tuple[str, str, str, str]  # rule, upstream, class of the status, outcome
 
 
 class _Histogram:
     """Durations, counted by bucket."""
 
-    __slots__ = ("counts", "seconds")
+    __slots__ = ("_bounds", "_first", "counts", "seconds")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._first = bounds[0]
         self.seconds = 0.0
         self.counts = [0] * (len(bounds) + 1)
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        self.seconds += seconds
+        # Most durations are in the first bucket, or in one of its neighbours.
+        self.counts[0 if seconds <= self._first else bisect_left(self._bounds, seconds)] += 1
 
 
 class _Series:
@@ -57,7 +67,7 @@ class Metrics:
     """Observes exchanges and counts them."""
 
     def __init__(self) -> None:
-        self._found: dict[_Key, _Series] = {}
+        self._found: dict[Rule | None, list[_Series | None]] = {}  # by class of the status and outcome, in one list
         self._series: dict[_Labels, _Series] = {}
         self._overhead = _Histogram(OVERHEAD_SECONDS)
         self._limits: Counter[str] = Counter()
@@ -65,28 +75,25 @@ class Metrics:
 
     def __call__(self, exchange: Exchange) -> None:
         """Count one exchange."""
-        key = (exchange.rule, exchange.status // 100, exchange.decision.outcome)
-        series = self._found.get(key)
+        cells = self._found.get(exchange.rule)
+        if cells is None:
+            cells = self._cells(exchange.rule)
+        outcome = exchange.decision.outcome
+        place = exchange.status // 100 * _OUTCOMES + outcome.number
+        series = cells[place]
         if series is None:
-            series = self._find(key)
+            series = cells[place] = self._find(exchange.rule, exchange.status // 100, outcome)
         series.received += exchange.request_bytes
         series.sent += exchange.response_bytes
         duration = overhead = exchange.duration
-        durations = series.durations
-        durations.seconds += duration
-        durations.counts[bisect_left(SECONDS, duration)] += 1
+        series.durations.add(duration)
         asked = exchange.asked
         if asked:
             overhead = asked - exchange.started
             heard = exchange.heard
             if heard:
-                wait = heard - asked
-                waits = series.waits
-                waits.seconds += wait
-                waits.counts[bisect_left(SECONDS, wait)] += 1
-        own = self._overhead
-        own.seconds += overhead
-        own.counts[bisect_left(OVERHEAD_SECONDS, overhead)] += 1
+                series.waits.add(heard - asked)
+        self._overhead.add(overhead)
 
         if exchange.limit:
             self._limits[exchange.limit] += 1
@@ -132,15 +139,19 @@ class Metrics:
             "corsproxy_cpu_seconds_total": {(): [time.process_time()]},
         }
 
-    def _find(self, key: _Key) -> _Series:
-        """The series of a key that is new, which another table may have had under the same names."""
+    def _cells(self, rule: Rule | None) -> list[_Series | None]:
+        """The places of a rule that is new."""
         if len(self._found) >= _REMEMBERED:
             self._found.clear()
-        rule, hundred, outcome = key
+        cells: list[_Series | None] = [None] * (_HUNDREDS * _OUTCOMES)
+        self._found[rule] = cells
+        return cells
+
+    def _find(self, rule: Rule | None, hundred: int, outcome: Outcome) -> _Series:
+        """A series that is new, unless another table had it under the same names."""
         status = f"{hundred}xx" if hundred else "none"
         name, upstream = (rule.name, rule.upstream.name) if rule else (NO_RULE, "")
-        series = self._found[key] = self._series.setdefault((name, upstream, status, str(outcome)), _Series())
-        return series
+        return self._series.setdefault((name, upstream, status, str(outcome)), _Series())
 
 
 class Connection(Protocol):

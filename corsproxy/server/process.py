@@ -29,6 +29,7 @@ from corsproxy.server.door import Door
 from corsproxy.server.listening import Listening, Opened
 from corsproxy.server.metric_families import to_json
 from corsproxy.server.metrics import Metrics, standing
+from corsproxy.server.observers import Both
 from corsproxy.server.sockets import BACKLOG
 from corsproxy.server.tls import ListenerTls, server_context
 
@@ -61,12 +62,7 @@ def _observer(metrics: Metrics | None, other: Observer | None) -> Observer:
     """Who is told of an exchange: without a layer where there is one to tell."""
     if metrics is None or other is None:
         return metrics or other or _nobody
-
-    def both(exchange: Exchange) -> None:
-        metrics(exchange)
-        other(exchange)
-
-    return both
+    return Both(metrics, other)
 
 
 class Prepared(NamedTuple):

@@ -18,7 +18,7 @@ from corsproxy.http.fields import lines_of
 from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.framing import NO_BODY
 from corsproxy.proxy.plan import Answer, Forward, plan
-from corsproxy.proxy.received import ResponseHead, received_line
+from corsproxy.proxy.received import ResponseHead, Status, received_line
 from corsproxy.proxy.request import Client, Fields, RequestHead
 from corsproxy.proxy.response import delivery, response_head
 
@@ -73,7 +73,7 @@ class Simulation:
 
     def _forwarded(self, forward: Forward, asked: WireRequest) -> WireResponse:
         answered = self._upstream(asked)
-        head = ResponseHead(b"1.1", answered.status, b"", [received_line(*line) for line in answered.headers])
+        head = ResponseHead(b"1.1", Status(answered.status, b""), [received_line(*line) for line in answered.headers])
         delivered = delivery(NO_BODY, version=b"1.1", closes=False)
         return WireResponse(answered.status, lines_of(response_head(forward, head, delivered, lambda: _DATE)))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from corsproxy.proxy.fast_lane import FastDownstream
+from corsproxy.proxy.lanes import FastDownstream
 from corsproxy.proxy.listener import Downstream
 from tests.e2e import rig
 

@@ -20,6 +20,10 @@ TARGETS = st.lists(PIECES, max_size=10).map(lambda pieces: "".join(pieces).encod
 PATHS = TARGETS.map(lambda target: b"/" + target)
 
 
+def parts(read: Target) -> tuple:
+    return read.authority, read.path, read.query, read.key, read.lenient
+
+
 def parsed(target: bytes) -> Target | None:
     try:
         return parse_target(target)
@@ -57,7 +61,7 @@ def parsed(target: bytes) -> Target | None:
 )
 def test_origin_form(target, path, query, key):
     read = parse_target(target)
-    assert read[:4] == (None, path, query, key)
+    assert parts(read)[:4] == (None, path, query, key)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,7 @@ def test_origin_form(target, path, query, key):
     ],
 )
 def test_absolute_form(target, authority, path, query):
-    assert parse_target(target)[:3] == (authority, path, query)
+    assert parts(parse_target(target))[:3] == (authority, path, query)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +267,7 @@ def test_any_bytes_are_read_or_refused(target):
 def test_the_short_way_reads_like_the_long_one(target):
     read = parsed(target)
     if read is not None:
-        assert _parse_with_care(target) == read
+        assert parts(_parse_with_care(target)) == parts(read)
 
 
 @pytest.mark.parametrize(

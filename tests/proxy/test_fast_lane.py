@@ -8,8 +8,8 @@ import pytest
 
 from corsproxy.config.load import Limits
 from corsproxy.proxy.arrival import Arrival
-from corsproxy.proxy.fast_lane import FastDownstream
 from corsproxy.proxy.inflow import Inflow
+from corsproxy.proxy.lanes import FastDownstream
 from tests.e2e.rig import PATIENCE
 from tests.proxy.downstream import Transport, downstream, ended
 
@@ -140,10 +140,10 @@ async def test_a_client_that_sends_ever_more_behind_it_is_not_read_from(connecti
     connection.data_received(GET % 0)
     while not transport.paused:
         connection.data_received(b"x" * 2**14)
-        assert len(connection._held) < 2**17
+        assert len(connection.lane._held) < 2**17
     leading.begun[0].finish(keeps_alive=True)
     assert not transport.paused
-    assert not connection._held
+    assert not connection.lane._held
 
 
 async def test_a_client_that_does_not_read_its_answers_is_not_asked_for_more(connection, leading):
@@ -206,8 +206,8 @@ async def test_the_rest_of_an_answered_body_is_not_waited_for_for_ever(connectio
     transport = connection.transport
     connection.data_received(POST + b"01234")
     leading.begun[0].finish(keeps_alive=False)
-    assert connection._lingering._handle is not None
-    connection._lingering._ring()
+    assert connection.lane._lingering._handle is not None
+    connection.lane._lingering._ring()
     assert transport.is_closing()
 
 

@@ -3,8 +3,7 @@
 import pytest
 from aiohttp.web_protocol import RequestHandler
 
-from corsproxy.proxy.fast_lane import FastDownstream
-from corsproxy.proxy.lanes import lanes
+from corsproxy.proxy.lanes import FastDownstream, lanes
 from corsproxy.proxy.listener import Downstream
 
 

@@ -21,7 +21,6 @@ from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _Er
 from corsproxy.proxy.arrival import Arrival, Written
 from corsproxy.proxy.listener import Downstream
 from corsproxy.proxy.parsing import ParsingHandler, read_head
-from corsproxy.proxy.request import Client
 from tests.e2e.rig import PATIENCE, no_surprises
 from tests.proxy.downstream import Transport, downstream, ended
 
@@ -703,7 +702,7 @@ async def test_declined_upgrade_goes_on_as_http(connect):
 async def test_downstream_is_made_by_calling_the_listener():
     """The loop calls what it was given; options that aiohttp refuses would fail each connection here."""
     protocol = downstream()
-    assert protocol.client == Client(None, tls=False)
+    assert (protocol.client.peer, protocol.client.tls) == (None, False)
     assert not protocol.busy
     await ended(protocol)
 

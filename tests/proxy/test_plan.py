@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.cors.decision import Outcome
-from corsproxy.proxy.framing import Kind
+from corsproxy.proxy.framing import Framing, Kind
 from corsproxy.proxy.plan import Answer, Forward
 from corsproxy.proxy.request import Client
 from tests.proxy.tables import HOSTED, judge
@@ -252,7 +252,7 @@ def test_only_what_can_be_done_twice_is_repeatable(repeatable, method, fields):
 
 
 def test_the_framing_is_planned():
-    assert judge(b"POST", b"/", (b"Content-Length", b"3")).framing == (Kind.LENGTH, 3)
+    assert judge(b"POST", b"/", (b"Content-Length", b"3")).framing == Framing(Kind.LENGTH, 3)
 
 
 @given(

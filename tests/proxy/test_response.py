@@ -3,7 +3,7 @@
 import pytest
 
 from corsproxy.proxy.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing, Kind
-from corsproxy.proxy.received import ResponseHead, received_line
+from corsproxy.proxy.received import ResponseHead, Status, received_line
 from corsproxy.proxy.relay import trailer_lines
 from corsproxy.proxy.response import Delivery, delivery, interim_head, response_head, switching_head
 from tests.proxy.tables import TABLE, judge
@@ -16,7 +16,7 @@ ORIGIN = {b"app": (b"Origin", b"https://app.example"), b"evil": (b"Origin", b"ht
 
 def received(status, fields):
     """The head that the upstream sent."""
-    return ResponseHead(b"1.1", status, b"OK", [received_line(*field) for field in fields])
+    return ResponseHead(b"1.1", Status(status, b"OK"), [received_line(*field) for field in fields])
 
 
 def written(target, origin, *fields, status=200, delivered=ALIVE):

@@ -58,12 +58,22 @@ class Receiver:
         self.error = error
 
 
+class Keeper:
+    """In the pool's place."""
+
+    def __init__(self):
+        self.idle, self.lost = [], []
+
+
 @pytest.fixture
-async def connection():
-    idle, lost = [], []
-    connection = UpstreamConnection(ENDPOINT, Timeouts(), idle.append, lost.append)
+def keeper():
+    return Keeper()
+
+
+@pytest.fixture
+async def connection(keeper):
+    connection = UpstreamConnection(ENDPOINT, Timeouts(), keeper.idle.append, keeper.lost.append)
     connection.connection_made(Transport())
-    connection.idle, connection.lost = idle, lost
     return connection
 
 
@@ -73,20 +83,20 @@ def begin(connection, *, whole=True):
     return receiver
 
 
-async def test_a_whole_exchange_makes_the_connection_idle_again(connection):
+async def test_a_whole_exchange_makes_the_connection_idle_again(connection, keeper):
     receiver = begin(connection)
     connection.data_received(ANSWER)
     assert (receiver.content, receiver.whole) == (b"hi", True)
-    assert connection.idle == [connection]
+    assert keeper.idle == [connection]
     assert connection.usable
 
 
-async def test_who_waits_no_longer_ends_the_exchange(connection):
+async def test_who_waits_no_longer_ends_the_exchange(connection, keeper):
     receiver = begin(connection)
     connection.abandon(receiver)
     connection.connection_lost(None)
     assert not connection.usable
-    assert (receiver.error, connection.lost) == (None, [connection])
+    assert (receiver.error, keeper.lost) == (None, [connection])
 
 
 async def test_who_was_served_cannot_end_the_next_ones_exchange(connection):
@@ -100,11 +110,11 @@ async def test_who_was_served_cannot_end_the_next_ones_exchange(connection):
     assert connection.usable
 
 
-async def test_an_answer_before_the_request_is_whole_ends_the_connection(connection):
+async def test_an_answer_before_the_request_is_whole_ends_the_connection(connection, keeper):
     receiver = begin(connection, whole=False)
     connection.data_received(ANSWER)
     assert receiver.whole
-    assert (connection.idle, connection.usable) == ([], False)
+    assert (keeper.idle, connection.usable) == ([], False)
 
 
 async def test_bytes_that_nobody_asked_for_end_the_connection(connection):

@@ -18,7 +18,7 @@ from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.framing import NO_BODY
 from corsproxy.proxy.plan import Answer, Forward, plan
-from corsproxy.proxy.received import ResponseHead, received_line
+from corsproxy.proxy.received import ResponseHead, Status, received_line
 from corsproxy.proxy.request import Client, Fields, RequestHead
 from corsproxy.proxy.response import delivery, response_head
 
@@ -52,7 +52,7 @@ def delivered(exchange: Exchange, table: RuleTable) -> Headers | None:
     date = formatdate(began(exchange) + exchange.duration, usegmt=True).encode()
     if exchange.heard and exchange.status != 101 and isinstance(planned, Forward):
         received = [received_line(*field) for field in exchange.answered]
-        head = ResponseHead(b"1.1", exchange.status, b"", received)
+        head = ResponseHead(b"1.1", Status(exchange.status, b""), received)
         return lines_of(response_head(planned, head, delivery(NO_BODY, version=b"1.1", closes=False), lambda: date))
     if isinstance(planned, Forward) and exchange.status == 101:
         return (*lines_of(b"\r\n" + planned.decision.lines), *_SWITCH)
