@@ -5,17 +5,17 @@ It has the shape that aiohttp's RequestHandler handles, since the ordinary lane 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import StreamReader
 
 from corsproxy.http.answers import OwnAnswer
+from corsproxy.proxy.client_connection import ClientConnection
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.inflow import Inflow
 from corsproxy.proxy.plan import Answer, Forward
-from corsproxy.proxy.request import Client, Fields, RequestHead
+from corsproxy.proxy.request import Fields, RequestHead
 
 if TYPE_CHECKING:
     from corsproxy.proxy.relay import Relay
@@ -24,49 +24,11 @@ if TYPE_CHECKING:
 NO_HEAD: Final = RequestHead(b"", b"", b"1.1", Fields(()))
 
 
-class Flow(Protocol):
-    """Whoever writes to the client, and must stop while it takes no more."""
-
-    def pause(self) -> None:
-        """The client takes no more for now."""
-
-    def resume(self) -> None:
-        """The client takes more again."""
-
-    def say_goodbye(self) -> None:
-        """The proxy ends: what would go on for ever ends now, in an orderly way; what has an end goes on to it."""
-
-
-class RawFlow(Flow, Protocol):
-    """Whoever takes the client's bytes once HTTP has ended on its connection."""
-
-    def data(self, data: bytes) -> None:
-        """The client sent something."""
-
-
 class Cancellable(Protocol):
     """Something under way that can be given up."""
 
     def cancel(self) -> object:
         """Give it up, if it has not ended."""
-
-
-class ClientConnection(Protocol):
-    """A client's connection, as far as a request on it needs it."""
-
-    transport: asyncio.Transport | None
-    client: Client
-    refusal: OwnAnswer | None
-    finishing: bool
-
-    def follow(self, flow: Flow | None) -> None:
-        """Tell ``flow`` from now on when to pause."""
-
-    def switch(self, raw: RawFlow) -> None:
-        """Hand over every byte from now on."""
-
-    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:
-        """The walk of this request has ended."""
 
 
 class Arrival:
@@ -111,13 +73,13 @@ class Arrival:
         self._task: object = None  # aiohttp's; it sets this to None at the end, to break a cycle
         fields = head.fields
         exchange = self.exchange = Exchange(
-            self.client.peer or "", head.method, head.target, fields.first(b"host"), fields.first(b"origin")
+            self.client.peer or "", head.method, head.target, fields.host, fields.origin
         )
         if self.client.tls:
             exchange.scheme = "https"
         exchange.websocket = bool(fields.upgrade())
         exchange.head, exchange.peer, exchange.passed = head, self.client, fields.passed
-        exchange.traceparent = fields.first(b"traceparent")
+        exchange.traceparent = fields.traceparent
 
     def finish(self, *, keeps_alive: bool) -> None:
         """The walk has ended; ``keeps_alive``: the client's connection may serve another request."""

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from corsproxy.proxy.alarm import Alarm
-from corsproxy.proxy.arrival import Arrival, Flow, Leads, RawFlow
+from corsproxy.proxy.arrival import Arrival, Leads
+from corsproxy.proxy.client_connection import ClientConnection, Flow, Owner
 from corsproxy.proxy.head_reader import PlainRequest, read_plain_request
 from corsproxy.proxy.inflow import Inflow
-from corsproxy.proxy.request import Client
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Limits
-    from corsproxy.http.answers import OwnAnswer
+
+_NO_BODY: Final[Any] = EMPTY_PAYLOAD  # as aiohttp says it, for a request of either lane
 
 _MOST_HELD: Final = 64 * 1024  # bytes behind the request under way; a read of the loop may bring more at once
 
@@ -31,14 +32,11 @@ _MOST_HELD: Final = 64 * 1024  # bytes behind the request under way; a read of t
 _LINGER: Final = 10.0
 
 
-class Ordinary(Protocol):
+class Ordinary(Owner, Protocol):
     """The other lane, and the connection that has both."""
 
     def read(self, data: bytes) -> None:
         """Take what the client sent."""
-
-    def switch(self, raw: RawFlow) -> None:
-        """Hand over every byte from now on."""
 
     def pause_source(self) -> None:
         """Read no more from the client for now."""
@@ -50,7 +48,7 @@ class Ordinary(Protocol):
         """Close the connection."""
 
 
-class FastLane:
+class FastLane(ClientConnection):
     """The fast lane of one client's connection; ``open`` while the next request may take it."""
 
     __slots__ = (
@@ -68,18 +66,21 @@ class FastLane:
         "_paused_writing",
         "_walk",
         "arrival",
-        "client",
         "ending",
-        "finishing",
         "idle_since",
         "open",
-        "refusal",
-        "transport",
     )
 
     def __init__(
-        self, ordinary: Ordinary, walk: Leads, limits: Limits, late_head: Alarm, loop: asyncio.AbstractEventLoop
+        self,
+        ordinary: Ordinary,
+        link: ClientConnection,
+        walk: Leads,
+        limits: Limits,
+        late_head: Alarm,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
+        super().__init__(ordinary, link.client, finishing=link.finishing)
         self._ordinary = ordinary
         self._walk = walk
         # What is larger goes to the ordinary lane, which tells a long target from a large head.
@@ -97,11 +98,6 @@ class FastLane:
         self.open = False
         self.arrival: Arrival | None = None  # this lane's request under way
         self.idle_since = 0.0  # the loop's time when the last one ended; 0: there was none
-        # a request's view of its client's connection
-        self.transport: asyncio.Transport | None = None
-        self.client: Client = Client(None, tls=False)
-        self.refusal: OwnAnswer | None = None  # whom the listener refuses takes the ordinary lane
-        self.finishing = False
         self.ending = False  # the request under way is the last, whatever its answer has promised
 
     def data_received(self, data: bytes) -> None:
@@ -152,17 +148,16 @@ class FastLane:
         if self.arrival is not None:
             self._walk.abandon(self.arrival)
 
-    # what the request under way asks of it
+    # what a request asks of it
 
     def follow(self, flow: Flow | None) -> None:
         """Tell ``flow`` from now on when to pause."""
+        if self.arrival is None:
+            super().follow(flow)
+            return
         self._flow = flow
         if flow is not None and self._paused_writing:
             flow.pause()
-
-    def switch(self, raw: RawFlow) -> None:
-        """Hand over every byte from now on."""
-        self._ordinary.switch(raw)
 
     def pause_body(self) -> None:
         """Read no more of a body for now."""
@@ -178,6 +173,9 @@ class FastLane:
 
     def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:
         """The walk of the request under way has ended."""
+        if self.arrival is None:
+            super().done(arrival, keeps_alive=keeps_alive)
+            return
         self.arrival = self._flow = None
         self.idle_since = self._now()
         if self._finished is not None and not self._finished.done():
@@ -203,7 +201,7 @@ class FastLane:
     def _take(self, plain: PlainRequest) -> None:
         self.open = False
         self._late_head.clear()
-        payload: Any = EMPTY_PAYLOAD
+        payload: Any = _NO_BODY
         if plain.length:
             payload = self._inflow = Inflow(plain.length, self)
             payload.take(plain.rest)

@@ -98,6 +98,11 @@ def _only_chunked(codings: Sequence[bytes]) -> bool:
 def _length(lengths: Sequence[bytes]) -> int | None:
     """The one Content-Length, or None: repeated equal values are allowed by the standard and refused here."""
     text = lengths[0].strip(b" \t")
-    if len(lengths) != 1 or not text.isdigit() or len(text) > _LENGTH_DIGITS:
+    if len(lengths) != 1 or not 0 < len(text) <= _LENGTH_DIGITS:
         return None
-    return int(text)
+    length = 0
+    for digit in text:
+        if not 48 <= digit <= 57:
+            return None
+        length = 10 * length + digit - 48
+    return length

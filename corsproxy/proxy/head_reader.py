@@ -118,7 +118,7 @@ def _read_block(block: bytes) -> Block | None:
             remembered = False  # a line of it is never remembered, or has come for the first time
         if line is None or not fields.add(line):
             return None
-    if not fields.first(b"host"):
+    if not fields.host:
         return None
     read = Block(fields, len(texts), int(fields.first(b"content-length") or b"0"))
     if remembered:
@@ -164,11 +164,19 @@ def _read_sent(text: bytes) -> Line | None:
         return None
     if line.name == b"content-length" and _LENGTH.fullmatch(line.value) is None:
         return None
-    if line.name in _REPEATED_BY_CLIENTS and len(text) <= _LONGEST_KEPT:
+    if len(text) <= _LONGEST_KEPT and (line.name in _REPEATED_BY_CLIENTS or _names_a_site(line)):
         if len(_sent) >= _MOST_KEPT:
             _sent.clear()
         _sent[text] = line
     return line
+
+
+def _names_a_site(line: Line) -> bool:
+    """Whether a line is a Referer without a path, which tells no more than Origin: what browsers send to other sites.
+
+    https://w3c.github.io/webappsec-referrer-policy/#referrer-policy-strict-origin-when-cross-origin
+    """
+    return line.name == b"referer" and line.value.endswith(b"/") and line.value.count(b"/") == 3
 
 
 def _read_received(text: bytes) -> ReceivedLine | None:

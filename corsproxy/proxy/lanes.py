@@ -50,8 +50,8 @@ class FastDownstream(Downstream):
 
     def __init__(self, manager: Listener, walk: Leads, limits: Limits, **options: Any) -> None:  # noqa: ANN401
         super().__init__(manager, walk, limits, **options)
-        self.lane = FastLane(self, walk, limits, self._late_head, self._loop)
-        self.lane.finishing = self.finishing
+        self.lane = FastLane(self, self.link, walk, limits, self._late_head, self._loop)
+        self.link = self.lane
         self.data_received = self.lane.data_received
 
     @property
@@ -67,8 +67,7 @@ class FastDownstream(Downstream):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         super().connection_made(transport)
-        self.lane.transport, self.lane.client = self.transport, self.client
-        self.lane.open = self.refusal is None
+        self.lane.open = self.link.refusal is None
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone."""
@@ -90,18 +89,12 @@ class FastDownstream(Downstream):
         super().answered()
         self.lane.open = self.between_messages
 
-    def wind_down(self) -> None:
-        """The connection ends with its next answer, which says so."""
-        super().wind_down()
-        self.lane.finishing = True
-
     def finish(self) -> asyncio.Future[None] | None:
         """End the connection after the exchange under way, which the result waits for; at once when there is none."""
         self.lane.open = False
         if self.lane.arrival is None:
-            self.lane.finishing = self.lane.ending = True
             return super().finish()
-        self.finishing = self.ending = True
+        self.ending = True
         finished: asyncio.Future[None] = self._loop.create_future()
         self.lane.finish(finished)
         return finished

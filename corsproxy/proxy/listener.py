@@ -22,7 +22,8 @@ from aiohttp.web_protocol import _ErrInfo
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.http.fields import is_token
 from corsproxy.proxy.alarm import Alarm
-from corsproxy.proxy.arrival import Arrival, Flow, Leads, RawFlow
+from corsproxy.proxy.arrival import Arrival, Leads
+from corsproxy.proxy.client_connection import ClientConnection, Flow, RawFlow
 from corsproxy.proxy.farewell import FRESH
 from corsproxy.proxy.head_limits import HEAD_TOO_LATE, too_large, unfinished
 from corsproxy.proxy.occupancy import UNREAD
@@ -55,10 +56,8 @@ class Downstream(ParsingHandler):
         "_raw",
         "_recent",
         "_walk",
-        "client",
         "ending",
-        "finishing",
-        "refusal",
+        "link",
         "served",
     )
 
@@ -75,10 +74,9 @@ class Downstream(ParsingHandler):
         self._walk = walk
         self._arrival: Arrival | None = None  # the request under way
         self._ended: asyncio.Future[bool] | None = None  # of the request that a handler of aiohttp's waits for
-        self.client = Client(source, tls=False)  # as far as is known before it is connected
-        self.refusal: OwnAnswer | None = None  # why every request on this connection is refused
+        # as far as is known before it is connected
+        self.link = ClientConnection(self, Client(source, tls=False), finishing=manager.winding_down)
         self.served = 0  # requests answered, after which another may come
-        self.finishing = manager.winding_down  # no further request is taken
         self.ending = False  # a request that is under way is the last, whatever its answer has promised
         self._fresh_until = self._loop.time() + FRESH
         self._limits = limits
@@ -103,11 +101,11 @@ class Downstream(ParsingHandler):
     @property
     def between_messages(self) -> bool:
         """Whether aiohttp has nothing to do and nothing unfinished, as far as is known, so that others may read."""
-        return self.at_a_boundary and not self.busy and not self.finishing and self._raw is None
+        return self.at_a_boundary and not self.busy and not self.link.finishing and self._raw is None
 
     def arrived(self, message: RawRequestMessage, payload: StreamReader) -> Arrival:
         """A request, refused at once where its head is larger than allowed: the parser limits single lines only."""
-        arrival = Arrival(read_head(message), payload, self, keep_alive=not message.should_close)
+        arrival = Arrival(read_head(message), payload, self.link, keep_alive=not message.should_close)
         arrival.refusal = arrival.refusal or too_large(arrival.head, message.raw_headers, self._limits)
         return arrival
 
@@ -122,7 +120,7 @@ class Downstream(ParsingHandler):
             self._walk.abandon(arrival)
             raise
 
-    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:  # noqa: ARG002  # the signature of a ClientConnection
+    def done(self, arrival: Arrival, *, keeps_alive: bool) -> None:  # noqa: ARG002  # the signature of an Owner
         """The walk of the request under way has ended."""
         self._arrival = self._flow = None
         self._fresh_until = 0.0
@@ -155,11 +153,11 @@ class Downstream(ParsingHandler):
 
     def wind_down(self) -> None:
         """The connection ends with its next answer, which says so."""
-        self.finishing = True
+        self.link.finishing = True
 
     def finish(self) -> asyncio.Future[None] | None:
         """End the connection after the exchange under way, which the result waits for; at once when there is none."""
-        self.finishing = self.ending = True
+        self.link.finishing = self.ending = True
         if self.busy:
             if self._flow is not None:
                 self._flow.say_goodbye()
@@ -181,17 +179,18 @@ class Downstream(ParsingHandler):
         manager = cast("Listener", self._manager)
         peer = transport.get_extra_info("peername")
         tls = transport.get_extra_info("sslcontext") is not None
-        self.client = Client(self.client.peer or (peer[0] if isinstance(peer, tuple) else None), tls)
-        cast("asyncio.Transport", transport).set_write_buffer_limits(high=WRITE_BUFFER)
+        self.link.client = Client(self.link.client.peer or (peer[0] if isinstance(peer, tuple) else None), tls)
+        self.link.transport = cast("asyncio.Transport", transport)
+        self.link.transport.set_write_buffer_limits(high=WRITE_BUFFER)
         super().connection_made(transport)
-        self.refusal = manager.occupancy.enter(self.client.peer, len(manager.connections))
-        if self.refusal is UNREAD:
+        self.link.refusal = manager.occupancy.enter(self.link.client.peer, len(manager.connections))
+        if self.link.refusal is UNREAD:
             self.force_close()
         self._late_head.set()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone."""
-        cast("Listener", self._manager).occupancy.leave(self.client.peer)
+        cast("Listener", self._manager).occupancy.leave(self.link.client.peer)
         self._late_head.clear()
         self._presence.clear()
         if self._arrival is not None:
@@ -300,6 +299,6 @@ class Downstream(ParsingHandler):
             return None
         if not messages or not is_token(method):
             return None
-        arrival = Arrival(read_head(messages[0][0], method), EMPTY_PAYLOAD, self, keep_alive=False)
+        arrival = Arrival(read_head(messages[0][0], method), EMPTY_PAYLOAD, self.link, keep_alive=False)
         arrival.refusal = UNKNOWN_METHOD
         return arrival

@@ -31,7 +31,7 @@ class Listener(web.Server):
 
     async def respond(self, arrival: Arrival) -> web.StreamResponse:
         """Handle one request; it is written when this returns."""
-        downstream = cast("Downstream", arrival.downstream)
+        downstream = cast("Downstream", arrival.downstream.owner)
         payload = cast("StreamReader", arrival.payload)
         keep_alive = await downstream.lead(arrival)
         if keep_alive:
@@ -97,5 +97,5 @@ def _arrival(
     task: object,  # noqa: ARG001
 ) -> Arrival:
     if message is ERROR:
-        return Arrival(NO_HEAD, payload, protocol, keep_alive=False)
+        return Arrival(NO_HEAD, payload, protocol.link, keep_alive=False)
     return protocol.arrived(message, payload)

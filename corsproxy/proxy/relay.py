@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from corsproxy.errors import ResponseTooLarge
 from corsproxy.http.fields import HOP_BY_HOP
@@ -24,6 +24,10 @@ from corsproxy.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
     from corsproxy.proxy.arrival import Arrival
+
+_WORTH_A_COPY: Final = 4096  # bytes; to copy fewer costs less than to hand over two pieces
+
+_now: Final[Callable[[], float]] = perf_counter
 
 
 class Relay:
@@ -91,7 +95,6 @@ class Relay:
         if self._endless and not self._over:
             self._connection.abandon(self)
             self.end(())
-            self.flush()
             self.done()
 
     def say_continue(self) -> None:
@@ -138,7 +141,7 @@ class Relay:
 
     def head(self, head: ResponseHead, framing: Framing) -> None:
         """Rewrite the head; it waits for the first piece of the body."""
-        self._exchange.heard = perf_counter()
+        self._exchange.heard = _now()
         if self._most is not None and framing.length > self._most:
             raise self._too_large()
         delivered = delivery(framing, version=self._version, closes=self._arrival.closes())
@@ -163,10 +166,11 @@ class Relay:
         """Nothing is missing."""
         if self._chunked:
             self._parts.append(b"0\r\n%b\r\n" % trailer_lines(trailers))
+        self.flush()
 
     def switched(self, head: ResponseHead, rest: bytes) -> None:
         """Tell the client, and tunnel from now on."""
-        self._exchange.heard = perf_counter()
+        self._exchange.heard = _now()
         self._exchange.status = head.status
         self._parts.append(switching_head(self._forward, head, self._date))
         if rest:
@@ -187,6 +191,8 @@ class Relay:
             return
         if len(parts) == 1:
             self._client.write(parts[0])
+        elif len(parts) == 2 and len(parts[1]) < _WORTH_A_COPY:
+            self._client.write(parts[0] + parts[1])
         else:
             self._client.writelines(parts)
 
@@ -209,7 +215,7 @@ def _is_event_stream(lines: Sequence[Field]) -> bool:
 
 
 # Fields that decide framing, routing or access may not come late (RFC 9110 6.5.1); the CORS ones are the policy's.
-_NO_TRAILERS = (b"access-control-", b"content-", b"set-cookie", b"vary", b"timing-allow-origin")
+_NO_TRAILERS: Final = (b"access-control-", b"content-", b"set-cookie", b"vary", b"timing-allow-origin")
 
 
 def trailer_lines(trailers: Sequence[Field]) -> bytes:

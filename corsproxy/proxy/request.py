@@ -102,13 +102,14 @@ _NONE: Final[frozenset[bytes]] = frozenset()
 class Fields:
     """The header lines of one request; ``unusual``: whether any has a say about more than the everyday."""
 
-    __slots__ = ("_read", "_whole", "addressed", "forwarded", "passed", "unusual")
+    __slots__ = ("_read", "_whole", "addressed", "forwarded", "host", "origin", "passed", "traceparent", "unusual")
 
     def __init__(self, lines: Iterable[Field] = ()) -> None:
         self._read: dict[bytes, tuple[bytes, ...]] = {}
         self.passed: list[Line] = []  # what the upstream gets
         self.forwarded: list[Field] = []  # X-Forwarded-* and their like, with lower-case names
         self.unusual = False
+        self.host = self.origin = self.traceparent = b""  # what the first such line says
         self.addressed: tuple[str, bytes] | None = None  # what the Host line says, once somebody has read it
         self._whole: bytes | None = None
         for written, value in lines:
@@ -125,7 +126,17 @@ class Fields:
             self.forwarded.append((name, line.value))
         if use & _UNUSUAL:
             self.unusual = True
+        if use & _READ and before is None:
+            self._note(name, line.value)
         return before is None
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self.host = value
+        elif name == b"origin":
+            self.origin = value
+        elif name == b"traceparent":
+            self.traceparent = value
 
     @property
     def whole(self) -> bytes:

@@ -23,7 +23,7 @@ class Receiver(Sink, Protocol):
     """Who receives the answer of one exchange."""
 
     def flush(self) -> None:
-        """Everything that one read brought has been told."""
+        """Everything that one read brought has been told; not called where it brought the end."""
 
     def done(self) -> None:
         """The answer is whole, and the connection serves somebody else or nobody from now on."""
@@ -178,7 +178,8 @@ class UpstreamConnection:
         self.answered = True
         try:
             reader.feed(data)
-            receiver.flush()
+            if not reader.done:
+                receiver.flush()
         except Exception as error:  # noqa: BLE001  # a bug of ours must reach whoever waits, who can still answer 500
             self._fail(error)
             return

@@ -37,6 +37,8 @@ from corsproxy.proxy.upstream import UpstreamConnection
 
 log: Final = logging.getLogger("corsproxy")
 
+_now: Final[Callable[[], float]] = perf_counter
+
 
 class Walk:
     """Leads requests through the table; ``table`` may be replaced at any time, whole, and so may who observes."""
@@ -60,7 +62,7 @@ class Walk:
     def begin(self, arrival: Arrival) -> None:
         """Lead one request; ``Arrival.finish`` tells its connection of the end, which may come before this returns."""
         exchange = arrival.exchange
-        exchange.started = perf_counter()
+        exchange.started = _now()
         try:
             table = self.table  # read once, so that a swap in between mixes nothing
             planned = arrival.planned = _plan(table, arrival)
@@ -70,7 +72,7 @@ class Walk:
             if isinstance(planned, Answer):
                 self._answer(arrival, planned)
                 return
-            exchange.asked = perf_counter()
+            exchange.asked = _now()
             connection = self._pool(planned.rule.upstream).at_hand()
             if connection is None:
                 self._connect(arrival, planned, fresh=False)
@@ -180,7 +182,7 @@ class Walk:
 
     def _finish(self, arrival: Arrival, *, keeps_alive: bool) -> None:
         exchange = arrival.exchange
-        exchange.duration = perf_counter() - exchange.started
+        exchange.duration = _now() - exchange.started
         try:
             self.observe(exchange)
         except Exception:  # whoever watches must not break what is watched

@@ -702,7 +702,7 @@ async def test_declined_upgrade_goes_on_as_http(connect):
 async def test_downstream_is_made_by_calling_the_listener():
     """The loop calls what it was given; options that aiohttp refuses would fail each connection here."""
     protocol = downstream()
-    assert (protocol.client.peer, protocol.client.tls) == (None, False)
+    assert (protocol.link.client.peer, protocol.link.client.tls) == (None, False)
     assert not protocol.busy
     await ended(protocol)
 
