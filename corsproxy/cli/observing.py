@@ -21,7 +21,7 @@ from corsproxy.cors.decision import Decision
 from corsproxy.cors.words import advice
 from corsproxy.server.access_log import JsonLog, Sample
 from corsproxy.server.log_writer import LogWriter
-from corsproxy.server.observers import Both, OnlyDenied
+from corsproxy.server.observers import Both, Notable
 
 if TYPE_CHECKING:
     from corsproxy.proxy.exchange import Observer
@@ -34,7 +34,7 @@ Advise = Callable[[Decision, str], str]
 def observed(form: str, share: float, spans: type[Spans] | None, advise: Advise = advice) -> Iterator[Observer]:
     """The access log in the form that was asked for, and spans if there are to be any."""
     with log_to_stdout(form, share, advise) as printer:
-        log: Observer = OnlyDenied(printer) if form == "off" else printer
+        log: Observer = Notable(printer) if form == "off" else printer
         if spans is None:
             yield log
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corsproxy.proxy.exchange import Exchange, Observer
+from corsproxy.server.drift import INTERVAL, REMEMBERED
 
 
 class Both:
@@ -20,15 +21,25 @@ class Both:
         self._other(exchange)
 
 
-class OnlyDenied:
-    """Tells an observer of what the policy denied, and of nothing else."""
+class Notable:
+    """Tells an observer of what the policy denied, and of other answers of each endpoint one in a second.
 
-    __slots__ = ("_observer",)
+    That is all that a log which is off still has to look at: denials, and what upstreams say of CORS (``drift``).
+    """
+
+    __slots__ = ("_due", "_observer")
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
+        self._due: dict[str, float] = {}  # by endpoint, on the clock of exchanges
 
     def __call__(self, exchange: Exchange) -> None:
         """Tell it, if it is to be told."""
-        if exchange.decision.denied:
+        heard = exchange.heard
+        if heard and heard >= self._due.get(exchange.upstream, heard):
+            if len(self._due) >= REMEMBERED:
+                self._due.clear()
+            self._due[exchange.upstream] = heard + INTERVAL
+            self._observer(exchange)
+        elif exchange.decision.denied:
             self._observer(exchange)

@@ -178,6 +178,30 @@ def test_secrets_and_what_is_large_are_not_remembered():
     assert b"Origin: https://app.example" in kept
 
 
+@pytest.mark.parametrize(
+    ("referer", "remembered"),
+    [
+        (b"https://app.example/", True),  # what browsers send to other sites
+        (b"https://app.example/reset?token=s3cret", False),
+        (b"https://app.example/a/", False),
+        (b"about:blank", False),
+    ],
+)
+def test_a_page_s_address_is_remembered_only_without_its_path(referer, remembered):
+    assert read_plain_request(GET.replace(b"Origin", b"Referer: " + referer + b"\r\nOrigin"), LIMIT, MOST_LINES)
+    assert (b"Referer: " + referer in head_reader._sent) is remembered
+
+
+def test_a_request_whose_lines_came_before_is_read_like_the_first():
+    first, second, other = (
+        read_plain_request(data, LIMIT, MOST_LINES) for data in (GET, GET, GET.replace(b"/x?y=1", b"/z"))
+    )
+    assert first is not None
+    assert other is not None
+    assert (second.head.target, second.head.fields.whole) == (first.head.target, first.head.fields.whole)
+    assert (other.head.target, other.head.fields) == (b"/z", second.head.fields)
+
+
 def test_what_is_remembered_is_bounded():
     for number in range(3000):
         for _ in range(2):  # a block is remembered when its lines are
