@@ -28,9 +28,11 @@ from corsproxy.proxy.upstream import UpstreamConnection
 CONTINUE_AFTER = 1.0
 
 
-def begin_upload(arrival: Arrival, forward: Forward, connection: UpstreamConnection, relay: Relay) -> Cancellable:
+def begin_upload(
+    arrival: Arrival, forward: Forward, connection: UpstreamConnection, relay: Relay, loop: asyncio.AbstractEventLoop
+) -> Cancellable:
     """Start to send the body; the result gives it up."""
-    payload, exchange, loop = arrival.payload, arrival.exchange, asyncio.get_running_loop()
+    payload, exchange = arrival.payload, arrival.exchange
     if isinstance(payload, Inflow):
         payload.flow_into(connection, relay, exchange, loop, forward.rule.request_body_timeout)
         return payload

@@ -75,6 +75,7 @@ class UpstreamConnection:
         self._tunnel: Tunnel | None = None
         self._source: Source | None = None
         self._sent = False
+        self._head = b""  # of a request, until the first piece of its body goes with it
         self._reading_paused = False
         self._writable: asyncio.Event = asyncio.Event()
         self._writable.set()
@@ -86,7 +87,7 @@ class UpstreamConnection:
     # what the walk does with it
 
     def begin(self, head: bytes, method: bytes, receiver: Receiver, *, upgrade: bytes, whole: bool) -> None:
-        """Send a request head; ``whole`` says that no body follows."""
+        """Send a request head; ``whole`` says that no body follows.  Before a body it waits for ``send`` or ``push``."""
         self.served += 1
         self.answered = False
         self._receiver = receiver
@@ -94,14 +95,27 @@ class UpstreamConnection:
         self._sent = False
         if self._timeouts.total is not None:
             self._total = self._loop.call_later(self._timeouts.total, self._overdue)
-        self.transport.write(head)
         if whole:
+            self.transport.write(head)
             self.finish_request()
+        else:
+            self._head = head
 
     def send(self, data: bytes) -> None:
-        """Send some of the request's body; the one who sends heeds ``follow`` or ``writable``."""
-        if not self.transport.is_closing():  # the end of the connection is told by another way
+        """Send some of the request's body, the first with the head; who sends heeds ``follow`` or ``writable``."""
+        if self.transport.is_closing():  # the end of the connection is told by another way
+            return
+        if self._head:
+            head, self._head = self._head, b""
+            self.transport.writelines((head, data))
+        else:
             self.transport.write(data)
+
+    def push(self) -> None:
+        """Send a head whose body has not begun to come."""
+        if self._head and not self.transport.is_closing():
+            head, self._head = self._head, b""
+            self.transport.write(head)
 
     async def writable(self) -> None:
         """Wait while the upstream takes no more."""

@@ -119,7 +119,8 @@ class Walk:
         head = forward.head(connection.endpoint.authority)
         connection.begin(head, forward.method, relay, upgrade=forward.upgrade, whole=whole)
         if not whole:
-            arrival.sending = begin_upload(arrival, forward, connection, relay)
+            arrival.sending = begin_upload(arrival, forward, connection, relay, self._loop)
+            connection.push()
 
     def _relayed(self, arrival: Arrival, error: Exception | None) -> None:
         """An attempt has ended: well, or by an error of the upstream, of the client's body, or of ours."""
