@@ -13,7 +13,6 @@ import click
 
 from corsproxy.cli.config_file import STANDARD_INPUT_NAME, config_source
 from corsproxy.cli.flag_advice import advise_serve
-from corsproxy.cli.inspecting import inspection_of
 from corsproxy.cli.learning_options import Learning, learning_options
 from corsproxy.cli.observing import log_to_stdout, observed, wanted_spans
 from corsproxy.cli.options import Duration, WorkerCount
@@ -164,7 +163,11 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
     print_warnings(compiled.warnings)
     advise = advice if source.file else advise_serve  # without a file there is no line to change
     observing: Observing = partial(observed, form, share, wanted_spans(), advise)
-    inspection = inspection_of(source.file, compiled, token, workers, advise) if token else None
+    inspection = None
+    if token:
+        from corsproxy.cli.inspecting import inspection_of  # noqa: PLC0415  # a third of all imports, for few
+
+        inspection = inspection_of(source.file, compiled, token, workers, advise)
     lesson = _lesson(source, learning, compiled, workers) if learning.output else None
     plan = Plan(
         workers=workers,

@@ -87,7 +87,7 @@ class UpstreamConnection:
     # what the walk does with it
 
     def begin(self, head: bytes, method: bytes, receiver: Receiver, *, upgrade: bytes, whole: bool) -> None:
-        """Send a request head; ``whole`` says that no body follows.  Before a body it waits for ``send`` or ``push``."""
+        """Send a request head; ``whole``: no body follows.  Before a body it waits for ``send`` or ``push``."""
         self.served += 1
         self.answered = False
         self._receiver = receiver

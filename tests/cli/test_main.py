@@ -54,6 +54,24 @@ def test_help_imports_no_command():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_serve_imports_nothing_that_it_does_not_use():
+    """A sidecar is started for every pod, and again after every crash: what its start takes, somebody waits for."""
+    needless = (
+        "corsproxy.tools",
+        "corsproxy.demo",
+        "corsproxy.server.tracing",
+        "opentelemetry",
+        "prometheus_client",
+        "rich",
+    )
+    code = (
+        "import sys; import corsproxy.cli.serve, corsproxy.config.load, corsproxy.server.admin;"
+        f"print([name for name in {needless!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
