@@ -71,18 +71,45 @@ class Forward:
         "upgrade",
     )
 
-    def __init__(self, rule: Rule, decision: Decision, arrived: Arrived, framing: Framing) -> None:
+    def __init__(  # noqa: PLR0913  # a record
+        self,
+        rule: Rule,
+        decision: Decision,
+        method: bytes,
+        target: bytes,
+        authority: bytes,
+        host: bytes | None,
+        framing: Framing,
+        lines: bytes,
+        *,
+        upgrade: bytes = b"",
+        expects_continue: bool = False,
+    ) -> None:
         self.rule = rule
         self.decision = decision
-        self.method = arrived.head.method
-        self.target = forward_path(arrived.target, rule.strip, rule.upstream.base)  # as the upstream sees it
-        self.authority = arrived.authority  # what the client addressed, checked; b"" in HTTP/1.0 without Host
-        # the Host to send; None: the endpoint's own authority
-        self.host = arrived.authority if rule.forward_host == b"" else rule.forward_host
+        self.method = method
+        self.target = target  # as the upstream sees it
+        self.authority = authority  # what the client addressed, checked; b"" in HTTP/1.0 without Host
+        self.host = host  # the Host to send; None: the endpoint's own authority
         self.framing = framing
-        self.lines = b""  # every other header line, each ended by CRLF
-        self.upgrade = b""  # or b"websocket"
-        self.expects_continue = False
+        self.lines = lines  # every other header line, each ended by CRLF
+        self.upgrade = upgrade  # b"websocket" or b""
+        self.expects_continue = expects_continue
+
+    def under(self, rule: Rule, decision: Decision) -> Forward:
+        """The same, as another rule and decision would bring the answer back."""
+        return Forward(
+            rule,
+            decision,
+            self.method,
+            self.target,
+            self.authority,
+            self.host,
+            self.framing,
+            self.lines,
+            upgrade=self.upgrade,
+            expects_continue=self.expects_continue,
+        )
 
     def head(self, authority: bytes) -> bytes:
         """The request head as bytes, for an endpoint that is addressed by ``authority``."""
@@ -253,14 +280,24 @@ def _forward(table: RuleTable, rule: Rule, decision: Decision, arrived: Arrived)
     if rule.max_request_body is not None and framing.length > rule.max_request_body:
         too_large = f"the body is larger than the {rule.max_request_body} bytes that the rule allows"
         return Answer(OwnAnswer(413, too_large, limit="max_request_body"), decision, rule, closes=True)
-    forward = Forward(rule, decision, arrived, framing)
     lines = request_lines(table.forwarding, rule, decision, arrived.client, arrived.authority, head)
+    upgrade, expects_continue = b"", False
     if fields.unusual:
-        forward.expects_continue = _expects_continue(head)
-        forward.upgrade = fields.upgrade() if head.version == b"1.1" and head.method == b"GET" else b""
-        lines += hop_lines(framing, forward.upgrade, forward.expects_continue, fields.wants_trailers())
-    forward.lines = lines
-    return forward
+        expects_continue = _expects_continue(head)
+        upgrade = fields.upgrade() if head.version == b"1.1" and head.method == b"GET" else b""
+        lines += hop_lines(framing, upgrade, expects_continue, fields.wants_trailers())
+    return Forward(
+        rule,
+        decision,
+        head.method,
+        forward_path(arrived.target, rule.strip, rule.upstream.base),
+        arrived.authority,
+        arrived.authority if rule.forward_host == b"" else rule.forward_host,
+        framing,
+        lines,
+        upgrade=upgrade,
+        expects_continue=expects_continue,
+    )
 
 
 def _expects_continue(head: RequestHead) -> bool:

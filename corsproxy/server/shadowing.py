@@ -25,7 +25,7 @@ from corsproxy.http.fields import lines_of
 from corsproxy.proxy.exchange import Exchange, Observer
 from corsproxy.proxy.framing import NO_BODY
 from corsproxy.proxy.plan import Answer, Forward, plan
-from corsproxy.proxy.received import ResponseHead, received_line
+from corsproxy.proxy.received import ResponseHead, Status, received_line
 from corsproxy.proxy.response import delivery, response_head
 from corsproxy.server.metric_families import NO_RULE, Snapshot
 
@@ -123,7 +123,7 @@ def _now(exchange: Exchange, forward: Forward | None) -> Headers:
     """The lines that were given, as far as a browser's checks look at them."""
     rule = exchange.rule
     if rule is not None and forward is not None and exchange.heard:
-        return _answered(exchange, forward._replace(rule=rule, decision=exchange.decision))
+        return _answered(exchange, forward.under(rule, exchange.decision))
     if rule is not None and rule.policy is None:
         return tuple(exchange.answered)
     return lines_of(b"\r\n" + exchange.decision.lines)
@@ -139,7 +139,8 @@ def _then(exchange: Exchange, planned: Answer | Forward) -> Headers | None:
 
 
 def _answered(exchange: Exchange, forward: Forward) -> Headers:
-    head = ResponseHead(b"1.1", exchange.status, b"", [received_line(*field) for field in exchange.answered])
+    received = [received_line(*field) for field in exchange.answered]
+    head = ResponseHead(b"1.1", Status(exchange.status, b""), received)
     return lines_of(response_head(forward, head, delivery(NO_BODY, version=b"1.1", closes=False), lambda: b""))
 
 
