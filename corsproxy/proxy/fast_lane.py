@@ -18,7 +18,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from corsproxy.proxy.alarm import Alarm
 from corsproxy.proxy.arrival import Arrival, Leads
 from corsproxy.proxy.client_connection import ClientConnection, Flow, Owner
-from corsproxy.proxy.head_reader import PlainRequest, read_plain_request
+from corsproxy.proxy.head_reader import LONGEST_BLOCK, Block, PlainRequest, read_plain_request
 from corsproxy.proxy.inflow import Inflow
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class FastLane(ClientConnection):
         "_flow",
         "_held",
         "_inflow",
+        "_last",
         "_late_head",
         "_lingering",
         "_most_bytes",
@@ -91,6 +92,7 @@ class FastLane(ClientConnection):
         self._lingering = Alarm(loop, _LINGER, self._close)
         self._flow: Flow | None = None
         self._held = b""
+        self._last: Block | None = None  # the header lines of the last request
         self._inflow: Inflow | None = None  # the body of this lane's request
         self._finished: asyncio.Future[None] | None = None
         self._paused_body = False
@@ -103,7 +105,7 @@ class FastLane(ClientConnection):
     def data_received(self, data: bytes) -> None:
         """The client sent something."""
         if self.open and data:
-            plain = read_plain_request(data, self._most_bytes, self._most_lines)
+            plain = read_plain_request(data, self._most_bytes, self._most_lines, self._last)
             if plain is not None:
                 self._take(plain)
                 return
@@ -201,6 +203,7 @@ class FastLane(ClientConnection):
     def _take(self, plain: PlainRequest) -> None:
         self.open = False
         self._late_head.clear()
+        self._last = plain.block if len(plain.block.text) <= LONGEST_BLOCK else None
         payload: Any = _NO_BODY
         if plain.length:
             payload = self._inflow = Inflow(plain.length, self)

@@ -4,9 +4,10 @@ They do not judge.  What ``read_plain_request`` accepts, aiohttp's strict parser
 ``RequestHead``; the same holds for ``read_plain_response``, llhttp and ``ResponseHead``.  Whatever might be read in two
 ways, or is merely unusual, gets None and goes to that parser.
 
-Lines that come again and again are looked up as they stand, so that most heads cost one dictionary probe a line, and
-one for all lines together where a client sends the same ones with request after request.  Only names that are listed
-here are remembered: no cookies, credentials, nor identifiers that never come twice.  Pure.
+Lines that come again and again are looked up as they stand, so that most heads cost one dictionary probe a line, or
+one for all lines together.  Only names that are listed here are remembered: no cookies, credentials, nor identifiers
+that never come twice.  A connection may remember its client's own last lines, whatever they are: most clients send the
+same ones with request after request, and they are forgotten with the connection.  Pure.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ _REPEATED_BY_SERVERS: Final = frozenset(
     }
 )  # fmt: skip
 _LONGEST_KEPT: Final = 256  # bytes of a line
-_LONGEST_BLOCK: Final = 2048  # bytes of all lines of a head
+LONGEST_BLOCK: Final = 2048  # bytes of all lines of a head
 _MOST_BLOCKS: Final = 128
 _MOST_KEPT: Final = 1024  # lines; when they are too many, all are forgotten, which costs less than to know the oldest
 
@@ -63,30 +64,33 @@ _statuses: Final[dict[bytes, Status]] = {}
 
 
 class Block:
-    """All header lines of a request."""
+    """All header lines of a request, as they came and as they were read."""
 
-    __slots__ = ("count", "fields", "length")
+    __slots__ = ("count", "fields", "length", "text")
 
-    def __init__(self, fields: Fields, count: int, length: int) -> None:
+    def __init__(self, text: bytes, fields: Fields, count: int, length: int) -> None:
+        self.text = text
         self.fields = fields
         self.count = count  # of the lines
         self.length = length  # of the body that belongs to them
 
 
 class PlainRequest:
-    """A request head, the length of the body that belongs to it, and what came behind the head."""
+    """A request head, its lines, the length of the body that belongs to it, and what came behind the head."""
 
-    __slots__ = ("head", "length", "rest")
+    __slots__ = ("block", "head", "length", "rest")
 
-    def __init__(self, head: RequestHead, length: int, rest: bytes) -> None:
+    def __init__(self, head: RequestHead, block: Block, rest: bytes) -> None:
         self.head = head
-        self.length = length
+        self.block = block
+        self.length = block.length
         self.rest = rest
 
 
-def read_plain_request(data: bytes, limit: int, most_lines: int) -> PlainRequest | None:
+def read_plain_request(data: bytes, limit: int, most_lines: int, last: Block | None = None) -> PlainRequest | None:
     """The one request at the beginning of ``data``, its head of at most ``limit`` bytes and ``most_lines``, or None.
 
+    ``last`` are the lines that came before on the same connection.
     ``rest`` is no longer than the body; where more came, there is another request, and this reader takes none.
     """
     start, found, written = data.partition(b" HTTP/1.1\r\n")
@@ -96,21 +100,21 @@ def read_plain_request(data: bytes, limit: int, most_lines: int) -> PlainRequest
         text, found, rest = written.partition(b"\r\n\r\n")
     if not found or len(data) - len(rest) > limit:
         return None
-    block = _blocks.get(text) or _read_block(text)
+    block = last if last is not None and last.text == text else _blocks.get(text) or _read_block(text)
     if block is None or block.count > most_lines or len(rest) > block.length:
         return None
     method, _, target = start.partition(b" ")
     ordinary = read_ordinary(target)
     if method not in _METHODS or (ordinary is None and _is_target(target) is None):
         return None
-    return PlainRequest(RequestHead(method, target, b"1.1", block.fields, ordinary), block.length, rest)
+    return PlainRequest(RequestHead(method, target, b"1.1", block.fields, ordinary), block, rest)
 
 
 def _read_block(block: bytes) -> Block | None:
     """The header lines of a request, if there is but one of each name; of two, parsers would count some."""
     texts = block.split(b"\r\n")
     fields = Fields()
-    remembered = len(block) <= _LONGEST_BLOCK
+    remembered = len(block) <= LONGEST_BLOCK
     for text in texts:
         line = _sent.get(text)
         if line is None:
@@ -120,7 +124,7 @@ def _read_block(block: bytes) -> Block | None:
             return None
     if not fields.host:
         return None
-    read = Block(fields, len(texts), int(fields.first(b"content-length") or b"0"))
+    read = Block(block, fields, len(texts), int(fields.first(b"content-length") or b"0"))
     if remembered:
         if len(_blocks) >= _MOST_BLOCKS:
             _blocks.clear()

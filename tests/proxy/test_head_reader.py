@@ -202,6 +202,32 @@ def test_a_request_whose_lines_came_before_is_read_like_the_first():
     assert (other.head.target, other.head.fields) == (b"/z", second.head.fields)
 
 
+def test_the_lines_that_came_before_on_a_connection_are_not_read_again():
+    """What no dictionary may keep, a connection may: its client's own credentials."""
+    secret = GET.replace(b"Origin", b"Authorization: Bearer s3cret\r\nOrigin")
+    first = read_plain_request(secret, LIMIT, MOST_LINES)
+    assert first is not None
+    again = read_plain_request(secret.replace(b"/x", b"/z"), LIMIT, MOST_LINES, first.block)
+    assert again is not None
+    assert (again.head.target, again.head.fields) == (b"/z?y=1", first.head.fields)
+    other = read_plain_request(secret.replace(b"s3cret", b"0ther"), LIMIT, MOST_LINES, first.block)
+    assert other is not None
+    assert other.head.fields.first(b"authorization") == b"Bearer 0ther"
+    assert read_plain_request(secret, LIMIT, 2, first.block) is None
+
+
+@settings(max_examples=100)
+@given(heads(REQUEST_LINES), heads(REQUEST_LINES))
+def test_the_lines_that_came_before_change_nothing(before, data):
+    last = read_plain_request(before, LIMIT, MOST_LINES)
+    alone = read_plain_request(data, LIMIT, MOST_LINES)
+    after = read_plain_request(data, LIMIT, MOST_LINES, last and last.block)
+    assert (alone is None) == (after is None)
+    if alone is not None and after is not None:
+        assert (alone.head.target, alone.length, alone.rest) == (after.head.target, after.length, after.rest)
+        assert alone.head.fields.whole == after.head.fields.whole
+
+
 def test_what_is_remembered_is_bounded():
     for number in range(3000):
         for _ in range(2):  # a block is remembered when its lines are
