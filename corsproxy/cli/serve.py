@@ -24,7 +24,9 @@ from corsproxy.server.run import Observing, Plan, run
 from corsproxy.server.watch import Watch, is_mounted_alone
 
 if TYPE_CHECKING:
+    from corsproxy.cli.inspecting import Inspection
     from corsproxy.cli.lesson import Lesson
+    from corsproxy.cli.observing import Advise
     from corsproxy.config.load import Compiled
     from corsproxy.server.listening import Listening
 
@@ -163,11 +165,7 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
     print_warnings(compiled.warnings)
     advise = advice if source.file else advise_serve  # without a file there is no line to change
     observing: Observing = partial(observed, form, share, wanted_spans(), advise)
-    inspection = None
-    if token:
-        from corsproxy.cli.inspecting import inspection_of  # noqa: PLC0415  # a third of all imports, for few
-
-        inspection = inspection_of(source.file, compiled, token, workers, advise)
+    inspection = _inspection(source.file, compiled, token, workers, advise) if token else None
     lesson = _lesson(source, learning, compiled, workers) if learning.output else None
     plan = Plan(
         workers=workers,
@@ -201,6 +199,12 @@ def _lesson(source: Source, learning: Learning, compiled: Compiled, workers: int
     if not source.file:
         return lesson_of_api(learning, source.values["upstream"], workers)
     return lesson_of_file(learning, source.file, Places(compiled.table), workers)
+
+
+def _inspection(file: str, compiled: Compiled, token: str, workers: int, advise: Advise) -> Inspection:
+    from corsproxy.cli.inspecting import inspection_of  # noqa: PLC0415  # a third of all imports, for few
+
+    return inspection_of(file, compiled, token, workers, advise)
 
 
 def _read(source: Source) -> tuple[Compiled, Watch | None]:
