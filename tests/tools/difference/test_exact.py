@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from corsproxy.cors.browser import Request
 from corsproxy.cors.safelist import unsafe_names
 from corsproxy.http.target import parse_host, parse_target
 from corsproxy.tools.difference.abilities import Ability
@@ -134,6 +135,9 @@ def judge_others(claims, verdict, left, right):
         assert engine.private_network(left, request) is not claims.names(
             verdict, Ability.READ, Ability.METHODS, Ability.HEADERS, Ability.PRIVATE_NETWORK
         )
+    simple = Request(url=url, origin=origin)
+    timed = engine.fetched(right, simple).timing and not engine.fetched(left, simple).timing
+    assert timed == claims.names(verdict, Ability.TIMING)
     sent = engine.sent(right, url, origin) and not engine.sent(left, url, origin)
     assert sent == (
         claims.names(verdict, Ability.SEND) or (served in claims.remarks and engine.sent(right, url, origin))
