@@ -113,3 +113,23 @@ def test_what_nobody_would_try_first_is_found():
     entry = Entry("https://*.example.com", parse_pattern("https://*.example.com"))
     usual = OriginLanguage(["https://*.a.example.com"], r"https://(a|b|app|www)\.example\.com")
     assert witness(entry, (), ((usual,),)) == "https://c.example.com"
+
+
+PATTERNS = st.one_of(EXACT, ANY_PORT, SUBDOMAINS, BOTH).map(str).map(lambda text: Entry(text, parse_pattern(text)))
+
+
+@given(PATTERNS, PATTERNS)
+def test_entries_with_an_origin_in_common_meet(first, second):
+    """Otherwise a search would leave one of them out."""
+    shared = [text for entry in (first, second) for text in entry.examples() if first.covers(text.encode())]
+    if any(second.covers(text.encode()) for text in shared):
+        assert first.meets(second)
+        assert second.meets(first)
+
+
+def test_ports_that_any_port_covers_are_searched():
+    entry = Entry("https://*.example.com:8443", parse_pattern("https://*.example.com:8443"))
+    usual = OriginLanguage(["https://*.example.com:*"])
+    assert entry.meets(usual.entries[0])
+    assert usual.entries[0].meets(entry)
+    assert not entry.meets(Entry("https://*.example.com:3000", parse_pattern("https://*.example.com:3000")))
