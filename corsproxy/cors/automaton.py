@@ -5,7 +5,7 @@ no text of interest leads to.  The search is breadth first, so that the text it 
 come before digits, so that people can read it.
 
 Libraries that do this (greenery 4.2, interegular 0.3) build every automaton whole and know another dialect than RE2's:
-a label of 63 characters in a host of 253 is more than they finish in a minute.
+a label of 63 characters in a host of 253 is more than greenery finishes in a minute.
 """
 
 from __future__ import annotations

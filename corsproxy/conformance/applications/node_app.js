@@ -3,6 +3,7 @@
 "use strict";
 
 const http = require("node:http");
+const { pipeline } = require("node:stream");
 
 const told = JSON.parse(process.argv[2]);
 const [host, port] = told.upstream;
@@ -12,20 +13,29 @@ const expressions = (policy) =>
     ? { ...policy, origin: [...policy.origin.texts, ...policy.origin.expressions.map((text) => new RegExp(text))] }
     : policy;
 
-// The handler behind the library: it answers what the upstream answers.
+// The handler behind the library: it answers what the upstream answers, and 502 where that cannot be passed on.
 function answer(request, response) {
   const { host: _, connection: __, ...headers } = request.headers;
-  const asked = http.request(target + request.originalUrl, { method: request.method, headers }, (told) => {
-    response.status(told.statusCode);
-    const { connection: _, "keep-alive": __, "transfer-encoding": ___, ...kept } = told.headers;
-    for (const [name, value] of Object.entries(kept)) {
-      if (!(name === "vary" && response.getHeader("vary"))) response.set(name, value);
-      else response.vary(value);
+  const failed = () => response.headersSent ? response.destroy() : response.status(502).end();
+  const asked = http.request(target + request.originalUrl, { method: request.method, headers }, (answered) => {
+    try {
+      copyHead(answered, response);
+    } catch {
+      return failed();
     }
-    told.pipe(response);
+    pipeline(answered, response, (error) => error && failed());
   });
-  asked.on("error", () => response.headersSent || response.status(502).end());
+  asked.on("error", failed);
   request.pipe(asked);
+}
+
+function copyHead(answered, response) {
+  response.status(answered.statusCode);
+  for (const [name, value] of Object.entries(answered.headers)) {
+    if (["connection", "keep-alive", "transfer-encoding"].includes(name)) continue;
+    if (name === "vary") response.vary(value);
+    else response.set(name, value);
+  }
 }
 
 // https://github.com/expressjs/cors#readme
