@@ -21,7 +21,7 @@ SUITE = bundled()
 NODE_MODULES = Path(__file__).parent.parent / "apps/node/node_modules"
 OTHERS = [name for name in TARGETS if not name.startswith("corsproxy")]
 # Their packages come with the benchmarks alone; express-cors stands for Node.js here.
-ONLY_MEASURED = {"http-proxy-middleware", "cors-anywhere"}
+ONLY_MEASURED = {"http-proxy-middleware", "cors-anywhere", "local-cors-proxy"}
 
 # What every server has to get right to be worth measuring: (vector, what became of it)
 HELD = ["origin-listed-first", "origin-lookalike-suffix", "origin-listed-credentials"]

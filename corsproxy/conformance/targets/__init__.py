@@ -21,6 +21,7 @@ TARGETS: Final = {
     "express-cors": ("libraries", "ExpressCors"),
     "http-proxy-middleware": ("libraries", "HttpProxyMiddleware"),
     "cors-anywhere": ("libraries", "CorsAnywhere"),
+    "local-cors-proxy": ("libraries", "LocalCorsProxy"),
 }
 
 

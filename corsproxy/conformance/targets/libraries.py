@@ -264,3 +264,34 @@ class CorsAnywhere(_Node):
 
     def prefix(self, site: Site, setting: Setting) -> str:
         return "/http://{}:{}".format(*site.upstream_of(setting))
+
+
+class LocalCorsProxy(_Node):
+    """Its own command; it names one origin in every answer, grants every header and the methods of Express's cors."""
+
+    name = "local-cors-proxy"
+    title = "local-cors-proxy"
+    kind = "proxy"
+    package = "local-cors-proxy"
+    abilities = frozenset({"refusing"})
+    beyond = _NO_UPGRADES
+
+    def cannot(self, setting: Setting) -> str:
+        policy = setting.policy
+        if len(policy.allow_origins) != 1:
+            return "it takes one origin, or any"
+        if policy.allow_methods != ["*"] or policy.allow_headers != ["*"]:
+            return "it grants every header, and the same methods always"
+        return super().cannot(setting)
+
+    def options(self, setting: Setting) -> Options:
+        return {"origin": setting.policy.allow_origins[0], "credentials": setting.policy.allow_credentials}
+
+    def command(self, told: str) -> Sequence[str]:
+        said = json.loads(told)
+        file = _package_json(self.package)
+        program = file.parent / "bin/lcp.js" if file else Path("lcp.js")
+        upstream = "http://{}:{}".format(*said["upstream"])
+        policy = said["policy"]
+        command = ["node", str(program), "--proxyUrl", upstream, "--port", str(said["port"]), "--proxyPartial", ""]
+        return [*command, "--origin", policy["origin"], *(["--credentials"] if policy["credentials"] else [])]
