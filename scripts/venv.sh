@@ -6,7 +6,8 @@ oldest_minor=11
 newest_minor=13
 
 # The caller's own Python settings must not reach into our environments.
-unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
+# Without bytecode every start compiles this project again, as no installed one does.
+unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -99,6 +100,7 @@ make_compiled() {
         run_pip "$1" wheel --no-deps --no-index --no-build-isolation --wheel-dir .compiled/wheel .
     "$1/bin/python" -m zipfile --extract .compiled/wheel/*.whl .compiled
     rm -rf .compiled/wheel
+    "$1/bin/python" -m compileall -q .compiled # as pip does when it installs a wheel
     : >".compiled/made-from-$sum"
 }
 

@@ -7,6 +7,7 @@ what is wrong is said in a line, never in a stack trace.
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import sys
 from typing import Final
@@ -33,6 +34,10 @@ COMMANDS: Final = {
     "schema": "Print the JSON Schema of configuration files, for editors.",
     "healthcheck": "Ask a running proxy whether it is ready.",
 }
+
+# New objects that the collector waits for while modules are imported.  What they make stays; at the default of 700 it
+# would be looked at again and again.
+_COLLECT_AFTER: Final = 100_000
 
 # Where a command's name is no name for a module.
 MODULES: Final = {"import": "import_"}
@@ -99,6 +104,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; the console script."""
+    gc.set_threshold(_COLLECT_AFTER)
     try:
         cli(prog_name="corsproxy")
     except InvalidConfig as invalid:

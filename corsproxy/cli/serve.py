@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from corsproxy.cli.config_file import STANDARD_INPUT_NAME, config_source
-from corsproxy.cli.flag_advice import advise_serve
 from corsproxy.cli.learning_options import Learning, learning_options
 from corsproxy.cli.observing import log_to_stdout, observed, wanted_spans
 from corsproxy.cli.options import Duration, WorkerCount
@@ -163,7 +162,7 @@ def serve(  # noqa: PLR0913, PLR0917  # click passes an argument for each option
     if watch and watched is not None and is_mounted_alone(source.file):
         click.echo(f"{source.file}: warning: {_MOUNTED_ALONE}", err=True)
     print_warnings(compiled.warnings)
-    advise = advice if source.file else advise_serve  # without a file there is no line to change
+    advise = _advise(source)
     observing: Observing = partial(observed, form, share, wanted_spans(), advise)
     inspection = _inspection(source.file, compiled, token, workers, advise) if token else None
     lesson = _lesson(source, learning, compiled, workers) if learning.output else None
@@ -205,6 +204,15 @@ def _inspection(file: str, compiled: Compiled, token: str, workers: int, advise:
     from corsproxy.cli.inspecting import inspection_of  # noqa: PLC0415  # a third of all imports, for few
 
     return inspection_of(file, compiled, token, workers, advise)
+
+
+def _advise(source: Source) -> Advise:
+    """How to allow what was denied: without a file there is no line to change."""
+    if source.file:
+        return advice
+    from corsproxy.cli.flag_advice import advise_serve  # noqa: PLC0415  # only who has no file needs it
+
+    return advise_serve
 
 
 def _read(source: Source) -> tuple[Compiled, Watch | None]:

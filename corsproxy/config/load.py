@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from corsproxy.config.addresses import Listen
 from corsproxy.config.document import read_document
@@ -20,11 +21,13 @@ from corsproxy.config.precedence import build_table, refuse_unreachable
 from corsproxy.config.rules import Context, compile_rule
 from corsproxy.config.shadow import Shadow, compile_rule_shadows, refuse_shadows, refuse_two_shadows
 from corsproxy.config.table import Rule, RuleTable
-from corsproxy.config.tests import TableTest, compile_tests
 from corsproxy.config.upstreams import Upstreams
 from corsproxy.config.validate import validate
 from corsproxy.config.written import Path
 from corsproxy.errors import InvalidConfig, Problem
+
+if TYPE_CHECKING:
+    from corsproxy.config.tests import TableTest
 
 __all__ = ["Compiled", "Limits", "Listen", "compile_config", "load_config", "with_shadow"]
 
@@ -113,7 +116,7 @@ def _compile(config: Config, findings: Findings, pseudonym: str) -> Compiled:
     upstreams = Upstreams(config, findings)
     rules, shadows = _rules(config, upstreams, request_id, findings)
     refuse_own_addresses(upstreams.endpoints, listen, admin, findings)
-    tests = compile_tests(config.tests, findings)
+    tests = _tests(config, findings)
     well = not findings.problems
     table = build_table(rules, forwarding, request_id) if well else RuleTable(forwarding)
     shadow = None
@@ -122,6 +125,14 @@ def _compile(config: Config, findings: Findings, pseudonym: str) -> Compiled:
         shadow = Shadow(tried, shadows)
     limits = Limits(**{key: getattr(config.limits, key) for key in type(config.limits).model_fields})
     return Compiled(config, table, listen, admin, limits, tests, findings.conclude(), shadow)
+
+
+def _tests(config: Config, findings: Findings) -> tuple[TableTest, ...]:
+    if not config.tests:
+        return ()
+    from corsproxy.config.tests import compile_tests  # noqa: PLC0415  # few files that are served have tests in them
+
+    return compile_tests(config.tests, findings)
 
 
 def _rules(

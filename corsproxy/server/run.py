@@ -137,8 +137,7 @@ def _supervise(
         remember=remember,
         started=partial(started, listening),
     )
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # a collection in a worker would write to each object, and so copy the memory that all of them share
     return supervisor.run(plan.patience)
 
 
