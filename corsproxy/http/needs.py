@@ -34,11 +34,14 @@ WEBSOCKET: Final = b"websocket"
 SAME_ORIGIN: Final = b"same-origin"
 OTHER: Final = b"other"
 
+# The User-Agent of `corsproxy probe`, which asks in the name of pages that there are not.
+PROBE_AGENT: Final = b"corsproxy-probe"
+
 
 class Needs(NamedTuple):
     """What a page asks for by one request."""
 
-    mode: bytes  # Sec-Fetch-Mode; WEBSOCKET, SAME_ORIGIN where it is that; CORS where the browser does not say
+    mode: bytes  # Sec-Fetch-Mode; WEBSOCKET, SAME_ORIGIN where it is that; CORS where no browser says; OTHER
     method: bytes  # of a preflight: the one that it asks for
     preflight: bool = False
     headers: tuple[bytes, ...] = ()  # lower-case names that need a grant
@@ -111,6 +114,8 @@ def needs_of(method: bytes, asked: Fields, answered: Fields, status: int, *, web
     """
     lines = [*asked]
     sent = dict(reversed(lines))  # of several lines with one name the first
+    if sent.get(b"user-agent") == PROBE_AGENT:
+        return Needs(OTHER, method)
     requested = sent.get(b"access-control-request-method")
     if method == b"OPTIONS" and requested is not None:
         names = b",".join(value for name, value in lines if name == b"access-control-request-headers")

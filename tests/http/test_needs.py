@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corsproxy.cors.names import response_header_problems
-from corsproxy.http.needs import _NOT_FOR_PAGES, Needs, needs_of
+from corsproxy.http.needs import _NOT_FOR_PAGES, PROBE_AGENT, Needs, needs_of
 
 JSON = (b"content-type", b"application/json")
 KEY = (b"x-key", b"k")
@@ -49,6 +49,13 @@ KEY = (b"x-key", b"k")
                 (b"cf-ray", b"7"),
             ],
             Needs(b"cors", b"GET"),
+        ),
+        # `corsproxy probe` asks in the name of pages that there are not
+        (b"GET", [(b"user-agent", PROBE_AGENT), KEY], Needs(b"other", b"GET")),
+        (
+            b"OPTIONS",
+            [(b"user-agent", PROBE_AGENT), (b"access-control-request-method", b"PUT")],
+            Needs(b"other", b"OPTIONS"),
         ),
         # credentials: cookies; a log-in that browsers do; a script's own token is a header like any other
         (b"GET", [(b"cookie", b"a=1")], Needs(b"cors", b"GET", credentials="cookies")),

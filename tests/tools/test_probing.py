@@ -7,6 +7,7 @@ import pytest
 from corsproxy.config.load import load_config
 from corsproxy.cors.fetch import get
 from corsproxy.cors.origin import Origin, parse_origin, read_origin
+from corsproxy.http.needs import OTHER, needs_of
 from corsproxy.tools.probing.kinds import WORDS, Kind, Severity
 from corsproxy.tools.probing.questions import Method, Target
 from corsproxy.tools.probing.tricks import STRANGER, tricks
@@ -311,3 +312,14 @@ def test_at_risk_from_medium_on(findings, at_risk):
     )
     assert report.at_risk is at_risk
     assert Severity.MEDIUM > Severity.LOW > Severity.NOTE
+
+
+def test_nobody_learns_from_a_probe():
+    modes = []
+
+    def api(asked):
+        modes.append(needs_of(asked.method, [(name.lower(), value) for name, value in asked.headers], (), 200).mode)
+        return letting_in(anyone)(asked)
+
+    probed(api)
+    assert set(modes) == {OTHER}

@@ -16,12 +16,12 @@ from corsproxy.cors.fetch import Headers, Request, WireRequest, origin_of, value
 from corsproxy.cors.origin import Origin, read_origin
 from corsproxy.cors.serialized import ends_in_number, is_loopback
 from corsproxy.cors.suffixes import site_part
+from corsproxy.http.needs import PROBE_AGENT
 from corsproxy.tools.probing.answers import Answered, Question, Role
 from corsproxy.tools.probing.tricks import STRANGER, Trick, tricks
 
 PROBED_HEADER: Final = b"x-corsproxy-probe"
 LOCALHOST: Final = "http://localhost:3000"  # where a front-end runs while it is being written
-_AGENT: Final = b"corsproxy-probe"
 
 _MOST_LEARNED: Final = 2  # origins that the API itself has named
 _MOST_TRICKED: Final = 2  # origins that tricks are made from
@@ -123,10 +123,12 @@ def _page(target: Target, origin: str, method: bytes, headers: Headers = ()) -> 
 def _actual(target: Target, role: Role, origin: str, trick: Trick | None = None) -> Question:
     method = target.method.encode("ascii")
     line = () if role is Role.NOBODY else ((b"Origin", origin.encode("latin-1")),)
-    headers = ((b"Accept", b"*/*"), (b"User-Agent", _AGENT), *line, *target.headers)
+    headers = ((b"Accept", b"*/*"), (b"User-Agent", PROBE_AGENT), *line, *target.headers)
     return Question(role, WireRequest(method, target.url, headers), _page(target, origin, method), trick)
 
 
 def _preflight(role: Role, page: Request, *more: tuple[bytes, bytes]) -> Question:
     asked = preflight_of(page, page.origin)
-    return Question(role, WireRequest(asked.method, asked.url, ((b"User-Agent", _AGENT), *asked.headers, *more)), page)
+    return Question(
+        role, WireRequest(asked.method, asked.url, ((b"User-Agent", PROBE_AGENT), *asked.headers, *more)), page
+    )
