@@ -250,6 +250,11 @@ def test_every_link_leads_somewhere(page):
     assert broken == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.name)
+def test_no_page_holds_both_sides_of_a_merge(page):
+    assert re.findall(r"^(?:<{7}|={7}|>{7})(?: .*)?$", page.text, re.MULTILINE) == []
+
+
 def test_the_design_names_every_folder():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
     (house,) = DESIGN.of("")
