@@ -5,8 +5,9 @@ import socket
 
 import pytest
 
-from corsproxy.conformance.engines import ENGINES, Engine, NotRunning, free_port, running
+from corsproxy.conformance.engines import ENGINES, Engine, free_port, running
 from corsproxy.conformance.engines.engine import beside_python, system_program
+from corsproxy.conformance.target import Broken
 from tests.engines import installed
 
 TEXTS = {  # a configuration of each that answers 418 to everything
@@ -55,20 +56,20 @@ def test_its_own_parser_says_what_is_wrong(name, tmp_path):
 def test_an_engine_that_ends_at_once_has_last_words(tmp_path):
     engine = installed("nginx")
     with (
-        pytest.raises(NotRunning, match=r"nginx ended with 1: .*nonsense"),
+        pytest.raises(Broken, match=r"nginx ended with 1: .*nonsense"),
         running(engine, "nonsense;", ("127.0.0.1", free_port()), tmp_path),
     ):
         pass
 
 
 def test_what_does_not_listen_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr("corsproxy.conformance.engines.engine.PATIENCE", 0.05)
+    monkeypatch.setattr("corsproxy.conformance.process._PATIENCE", 0.5)
     deaf = Engine(
         "deaf", "Deaf", lambda: "/bin/sh", "", "x", lambda sh, *_: [sh, "-c", "echo $$; exec sleep 60"], _no, ()
     )
-    with pytest.raises(NotRunning, match="does not listen"), running(deaf, "", ("127.0.0.1", free_port()), tmp_path):
+    with pytest.raises(Broken, match="does not listen"), running(deaf, "", ("127.0.0.1", free_port()), tmp_path):
         pass
-    pid = int((tmp_path / "deaf.log").read_text() or 0)
+    pid = int((tmp_path / "Deaf.log").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

@@ -10,11 +10,11 @@ import pytest
 
 from corsproxy.conformance.braces import request_bytes
 from corsproxy.conformance.choice import Unknown, chosen
+from corsproxy.conformance.process import free_port, process
 from corsproxy.conformance.report import Outcome
 from corsproxy.conformance.runner import run
 from corsproxy.conformance.target import Broken, Place, Settings, Site
 from corsproxy.conformance.targets import TARGETS, target_named
-from corsproxy.conformance.targets.process import free_port, process
 from tests.conformance.careless import Plain
 
 # target, topic, a vector that it fails, and what is said of it

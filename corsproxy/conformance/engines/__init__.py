@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 from corsproxy.conformance.engines.caddy import CADDY
-from corsproxy.conformance.engines.engine import Engine, EngineProcess, NotRunning, running
+from corsproxy.conformance.engines.engine import Engine, running
 from corsproxy.conformance.engines.envoy import ENVOY
 from corsproxy.conformance.engines.haproxy import HAPROXY
 from corsproxy.conformance.engines.nginx import NGINX
-from corsproxy.conformance.targets.process import free_port
+from corsproxy.conformance.process import free_port
 
-__all__ = ["ENGINES", "Engine", "EngineProcess", "NotRunning", "free_port", "running"]
+__all__ = ["ENGINES", "Engine", "free_port", "running"]
 
 ENGINES: Final = {engine.name: engine for engine in (ENVOY, NGINX, HAPROXY, CADDY)}

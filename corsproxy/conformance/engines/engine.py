@@ -1,36 +1,20 @@
-"""What all engines share: a command, a folder for its files, and the wait until it takes connections.
-
-Rules: a process is the head of a group of its own, and the group is ended with it; nothing is left behind whatever
-happens, since the kernel is asked to end the process with this one (PR_SET_PDEATHSIG); whoever waits for an engine
-learns its last words when it ends instead.
-"""
+"""What all engines share: how they are found, started and asked about a configuration."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from corsproxy.errors import CorsproxyError
+from corsproxy.conformance.process import ServerProcess
 
-PATIENCE: Final = 20.0  # seconds for an engine to take connections, or to judge a file
-_BETWEEN_KNOCKS: Final = 0.005  # seconds
-_GRACE: Final = 2.0  # seconds to end by itself
-_PR_SET_PDEATHSIG: Final = 1
-
-
-class NotRunning(CorsproxyError):
-    """An engine ended, or does not listen; the message has its last words."""
+PATIENCE: Final = 20.0  # seconds for an engine to judge a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,62 +68,17 @@ class Engine:
         return said.splitlines()[0].strip() if said else ""
 
 
-class EngineProcess:
-    """A running engine; what it prints goes to a file in its folder."""
-
-    def __init__(self, engine: Engine, text: str, folder: Path) -> None:
-        command = engine.serve(engine.find(), engine.write(text, folder), folder)
-        self._title = engine.title
-        self._log = folder / f"{engine.name}.log"
-        with self._log.open("wb") as output:
-            self._popen = subprocess.Popen(  # noqa: S603  # as above
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **engine.environment(folder)},
-                start_new_session=True,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509  # it calls the kernel and nothing else
-            )
-
-    def wait_until_listening(self, host: str, port: int) -> None:
-        """Return when the address takes connections; raises NotRunning when it will not."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            if self._popen.poll() is not None:
-                raise NotRunning(f"{self._title} ended with {self._popen.returncode}: {self.last_words()}")
-            with suppress(OSError), socket.create_connection((host, port), timeout=1):
-                return
-            time.sleep(_BETWEEN_KNOCKS)
-        raise NotRunning(f"{self._title} does not listen after {PATIENCE:.0f} seconds: {self.last_words()}")
-
-    def last_words(self) -> str:
-        """The end of what it printed."""
-        lines = self._log.read_text("utf-8", "replace").strip().splitlines()
-        return " | ".join(lines[-5:])[-1000:] or "it printed nothing"
-
-    def stop(self) -> None:
-        """End it and its workers."""
-        for kind in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(self._popen.pid, kind)
-            with suppress(subprocess.TimeoutExpired):
-                self._popen.wait(_GRACE)
-                break
-        with suppress(ProcessLookupError):  # a worker that outlived its parent
-            os.killpg(self._popen.pid, signal.SIGKILL)
-
-
 @contextmanager
-def running(engine: Engine, text: str, address: tuple[str, int], folder: Path) -> Iterator[EngineProcess]:
+def running(engine: Engine, text: str, address: tuple[str, int], folder: Path) -> Iterator[None]:
     """The engine with a configuration that makes it listen at ``address``, from its first connection on.
 
-    Raises NotRunning.  It blocks for the tenths of a second that an engine takes to start.
+    Raises Broken.  It blocks for the tenths of a second that an engine takes to start.
     """
-    process = EngineProcess(engine, text, folder)
+    command = engine.serve(engine.find(), engine.write(text, folder), folder)
+    process = ServerProcess(engine.title, command, folder, engine.environment(folder))
     try:
         process.wait_until_listening(*address)
-        yield process
+        yield
     finally:
         process.stop()
 
@@ -153,10 +92,3 @@ def beside_python(program: str) -> str:
 def system_program(program: str) -> str:
     """A program on PATH or where Debian has servers, which is not on everybody's PATH; "" for none."""
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin") or ""
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -12,8 +12,8 @@ import yaml
 from corsproxy import __version__
 from corsproxy.config.load import load_config
 from corsproxy.conformance.model import Setting
+from corsproxy.conformance.process import free_port, process
 from corsproxy.conformance.target import Place, Refused, Settings, Site, Target
-from corsproxy.conformance.targets.process import free_port, process
 from corsproxy.errors import InvalidConfig
 from corsproxy.proxy.compilation import compiled
 from corsproxy.proxy.lanes import SWITCH

@@ -15,9 +15,9 @@ from typing import ClassVar, Final
 
 from corsproxy.conformance.engines import ENGINES, Engine
 from corsproxy.conformance.model import Setting
+from corsproxy.conformance.process import free_port, process
 from corsproxy.conformance.target import Place, Settings, Site, Target
 from corsproxy.conformance.targets.corsproxy import configuration, host_of
-from corsproxy.conformance.targets.process import free_port, process
 from corsproxy.errors import InvalidConfig
 from corsproxy.tools.exporting.targets import TARGETS, export
 from corsproxy.tools.written_config import WrittenConfig

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from corsproxy.conformance.model import Setting
+from corsproxy.conformance.process import free_port, process
 from corsproxy.conformance.target import Place, Settings, Site, Target
 from corsproxy.conformance.targets.abilities import lacking, origins_of, seconds
-from corsproxy.conformance.targets.process import free_port, process
 
 _APPLICATIONS: Final = Path(__file__).resolve().parent.parent / "applications"
 _EVERY_METHOD: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
