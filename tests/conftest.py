@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -30,6 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="themes",
         help="the lane of the end-to-end tests; by default what could tell the lanes apart runs on both",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def thawed() -> Iterator[None]:
+    """Servers start by the thousand in this one process, and what each froze would never be collected: gigabytes at
+    the end, and seconds for each collection of the rest.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(gc, "freeze", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,10 @@ async def _run_batch(
 
     async def one(vector: Vector, place: Place, setting: Setting) -> Result:
         async with limit:
+            result = await _run_vector(vector, setting, place, upstream)
+            if not _lost(result):
+                return result
+            upstream.received(vector.id).clear()
             return await _run_vector(vector, setting, place, upstream)
 
     try:
@@ -87,6 +91,16 @@ async def _run_batch(
 def _refused(vector: Vector, setting: Setting, reason: str) -> Result:
     outcome = Outcome.HELD if setting.refusable else Outcome.CANNOT
     return Result(vector, outcome, (f"it does not start with this: {reason}",))
+
+
+def _lost(result: Result) -> bool:
+    """Whether a request has not come to the upstream, and the answer says so: asked again, it is judged.
+
+    The upstream closes connections because vectors want it to, and a proxy may have chosen one of these just then.
+    """
+    return result.outcome is Outcome.FAILED and any(
+        found.answer is not None and found.answer.status in {502, 503} and not found.received for found in result.seen
+    )
 
 
 async def _run_vector(vector: Vector, setting: Setting, place: Place, upstream: Upstream) -> Result:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from corsproxy.conformance.braces import request_bytes
 from corsproxy.conformance.choice import Unknown, chosen
+from corsproxy.conformance.load import bundled
 from corsproxy.conformance.process import free_port, process
-from corsproxy.conformance.report import Outcome
-from corsproxy.conformance.runner import run
+from corsproxy.conformance.report import Outcome, Result
+from corsproxy.conformance.runner import _lost, run
 from corsproxy.conformance.target import Broken, Place, Settings, Site
 from corsproxy.conformance.targets import TARGETS, target_named
 from tests.conformance.careless import Plain
@@ -156,3 +158,19 @@ async def test_a_process_that_does_not_listen_says_its_last_words(tmp_path):
     with pytest.raises(Broken, match="the server ended with 3: no such option"):
         async with process(["sh", "-c", "echo no such option; exit 3"], port=free_port(), folder=tmp_path):
             pass
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "received", "again"),
+    [
+        (Outcome.FAILED, 503, [], True),  # as Envoy says that its connection was closed just then
+        (Outcome.FAILED, 502, [], True),
+        (Outcome.FAILED, 502, ["a request"], False),  # it came there, and what came of it is what is judged
+        (Outcome.FAILED, 500, [], False),
+        (Outcome.HELD, 502, [], False),
+    ],
+)
+def test_what_was_lost_on_a_closed_connection_is_asked_again(outcome, status, received, again):
+    found = SimpleNamespace(answer=SimpleNamespace(status=status), received=received)
+    vector = bundled().vectors[0]
+    assert _lost(Result(vector, outcome, (), (found,))) is again

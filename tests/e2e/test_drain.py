@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -69,6 +70,21 @@ async def test_connection_that_was_kept_open_takes_no_request_once_the_proxy_has
         under_way.close()
         await stopping
     assert kept.pending == b""
+
+
+async def test_request_that_came_while_the_process_did_not_look_is_answered():
+    """A loop looks at its clock before its sockets: what is to happen now, happens before anything is read."""
+    loop = asyncio.get_running_loop()
+    async with between(answering(OK)) as (_, proxy):
+        with socket.create_connection((proxy.host, proxy.port)) as kept:
+            kept.setblocking(False)
+            kept.sendall(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert b" 200 OK" in await loop.sock_recv(kept, 65536)
+            kept.sendall(b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+            await proxy.server.stop()
+            answered = await loop.sock_recv(kept, 65536)
+    assert b" 200 OK" in answered
+    assert b"Connection: close" in answered
 
 
 async def test_request_that_a_new_connection_was_made_for_is_answered():
