@@ -184,7 +184,7 @@ def wanted(name: str) -> list[Requirement]:
     texts = {
         "runtime": runtime,
         "build": build,
-        "test": runtime + extras["tls"] + build + PROJECT["dependency-groups"]["test"],
+        "test": runtime + extras["import"] + extras["tls"] + build + PROJECT["dependency-groups"]["test"],
     }
     return [Requirement(text) for text in texts[name]]
 
