@@ -269,7 +269,7 @@ REFUSED_OF_A_ROUTE = [
 @pytest.mark.parametrize(("rule", "said"), REFUSED_OF_A_ROUTE)
 def test_a_route_that_cannot_be_read_is_listed_and_left_out(rule, said):
     imported = route(rule)
-    assert not as_config(imported, "route.yaml")
+    assert "allow_origins" not in as_config(imported, "route.yaml")
     assert said in imported.remarks[0].message
 
 
@@ -343,6 +343,23 @@ def test_where_two_run_the_answers_are_left_to_the_application(order):
     assert policies(imported)["/api"] == "none"
     assert policies(imported)["/"]["allow_origins"]
     assert "another cors() runs" in imported.remarks[0].message
+
+
+@pytest.mark.parametrize("unread", ["$http_origin", "'*' always; add_header Access-Control-Allow-Credentials true"])
+def test_a_path_whose_policy_is_not_read_is_no_part_of_a_broader_one(unread, tmp_path):
+    """Without a rule of its own, pages would get there what they get around it."""
+    wide = f"location / {{ proxy_pass http://a; {ALLOW} '*'; }}"
+    imported = nginx(f"server {{ {wide} location /admin/ {{ proxy_pass http://a; {ALLOW} {unread}; }} }}", tmp_path)
+    assert policies(imported) == {"/": {"allow_origins": "*"}, "/admin": "none"}
+    assert len(imported.remarks) == 1
+
+
+def test_a_resource_that_is_not_read_is_no_part_of_a_broader_one():
+    text = "CORS(app, resources={'/*': {'origins': '*'}, '/admin/*': {'origins': load()}})"
+    imported = read_flask_cors(f"{FLASK}{text}", URL)
+    assert imported.rules == []  # the whole argument is no literal
+    text = "CORS(app, resources={'/*': {'origins': '*'}, '/admin/*': {'origins': 'https://.*'}})"
+    assert policies(read_flask_cors(f"{FLASK}{text}", URL))["/admin"] == "none"
 
 
 def test_two_rules_for_one_place_are_not_written():

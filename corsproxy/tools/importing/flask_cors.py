@@ -123,11 +123,10 @@ class _Module:
             self.guarded(call.lineno, partial(self.resource, call.lineno, path, {**options, **own}))
 
     def resource(self, line: int, path: str, options: Options) -> None:
-        policy = self.policy(options)
         if below := _BELOW.fullmatch(path):
-            self.add(line, below[1].rstrip("/") or "/", policy)
+            self.add(line, below[1].rstrip("/") or "/", self.policy_or_none(line, options))
         elif _REGEX_CHARACTERS.isdisjoint(path):
-            self.exact(line, path, policy)
+            self.exact(line, path, self.policy_or_none(line, options))
         else:
             raise Unreadable(f"the resource {path!r} is an expression; write the rule of each path that it means")
 
@@ -143,12 +142,20 @@ class _Module:
                 raise Unreadable(f"the route {path!r} of {function.name}() has a variable part, which a rule has not")
             self.exact(decorator.lineno, path, policy)
 
-    def exact(self, line: int, path: str, policy: Policy) -> None:
+    def exact(self, line: int, path: str, policy: Policy | str) -> None:
         self.add(line, path.rstrip("/") or "/", policy)
         self.imported.tell(line, f"wider: the rule takes every path below {path} too, not only {path} itself")
 
-    def add(self, line: int, path: str, policy: Policy) -> None:
+    def add(self, line: int, path: str, policy: Policy | str) -> None:
         self.imported.rules.append((line, {"path": path, "upstream": self.upstream, "policy": policy}))
+
+    def policy_or_none(self, line: int, options: Options) -> Policy | str:
+        """The policy, or none for one that cannot be read."""
+        try:
+            return self.policy(options)
+        except Unreadable as reason:
+            self.imported.tell(line, str(reason))
+            return NO_POLICY
 
     def policy(self, options: Options) -> Policy:
         for name in options.keys() - _KNOWN - _SETTLED:

@@ -60,6 +60,7 @@ def _read_route(route: Mapping[str, Any], imported: Imported) -> None:
                 try:
                     row = _rule(rule, match, str(host), str((route.get("metadata") or {}).get("namespace", "default")))
                     _tell_exact(match, imported)
+                    _grant(rule, match, row, imported)
                     imported.rules.append((match[_LINE], row))
                 except Unreadable as reason:
                     imported.tell(match[_LINE], str(reason))
@@ -100,13 +101,22 @@ def _tell_exact(match: Mapping[str, Any], imported: Imported) -> None:
 def _apply(told: Mapping[str, Any], path: str, row: Row) -> None:
     kind = told.get("type")
     if kind == "CORS":
-        row["policy"] = _policy(told.get("cors") or {})
-    elif kind == "URLRewrite":
+        return  # see _grant
+    if kind == "URLRewrite":
         _rewrite(told.get("urlRewrite") or {}, path, row)
     elif kind in {"RequestHeaderModifier", "ResponseHeaderModifier"}:
         _edit(told.get(f"{kind[0].lower()}{kind[1:]}") or {}, kind.removesuffix("HeaderModifier").lower(), row)
     else:
         raise Unreadable(f"the filter {kind} has no counterpart")
+
+
+def _grant(rule: Mapping[str, Any], match: Mapping[str, Any], row: Row, imported: Imported) -> None:
+    for told in rule.get("filters") or ():
+        if told.get("type") == "CORS":
+            try:
+                row["policy"] = _policy(told.get("cors") or {})
+            except Unreadable as reason:
+                imported.tell(match[_LINE], str(reason))
 
 
 def _policy(cors: Mapping[str, Any]) -> Policy:

@@ -1,7 +1,7 @@
 """What was read of somebody else's configuration, and what was not.
 
-Rules: a rule that could not be read whole is left out, because half a policy is another policy; whatever reads
-otherwise here than there is listed with its line.
+Rules: a policy that could not be read whole is none, because half a policy is another policy, and without its rule the
+path would be a broader rule's; whatever reads otherwise here than there is listed with its line.
 """
 
 from __future__ import annotations

@@ -132,12 +132,16 @@ class _Reader:
                 self.tell(told, f"{told.name} is not read")
 
     def location(self, block: Block, location: Directive, name: str) -> None:
-        row: Row = {"path": self.path(location), "upstream": "", "policy": self.policy(block)}
+        row: Row = {"path": self.path(location), "upstream": "", "policy": NO_POLICY}
         if name not in {"_", ""}:
             if name.startswith("~"):
                 raise Unreadable(f"the server_name {name} is an expression; write the rule of each host that it means")
             row["host"] = f"*{name}" if name.startswith(".") else name
         read_forwarding(block, self.upstreams, row, self.tell)
+        try:
+            row["policy"] = self.policy(block)
+        except Unreadable as reason:
+            self.tell(location, str(reason))
         self.unknown(block)
         for told in block.own("location"):
             self.tell(told, f"location {' '.join(told.args)} stands inside of another one, and is not read")

@@ -1,7 +1,7 @@
 """What was imported, as the text of a configuration that may run.
 
-Rules: each rule is compiled before it is written, so that the text as a whole is valid; one that is refused is listed
-with the reason that ``corsproxy check`` would give.
+Rules: each rule is compiled before it is written, so that the text as a whole is valid; a policy that is refused is
+listed with the reason that ``corsproxy check`` would give, and its path gets none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import yaml
 
 from corsproxy.config.load import load_config
 from corsproxy.errors import InvalidConfig
-from corsproxy.tools.importing.imported import Imported, Policy, Row, Value
+from corsproxy.tools.importing.imported import NO_POLICY, Imported, Policy, Row, Value
 
 _PLACE: Final = "imported"
 
@@ -23,10 +23,10 @@ def as_config(imported: Imported, source: str) -> str:
     config: dict[str, Any] = {"listen": imported.listen} if imported.listen else {}
     config |= {"policies": {}, "upstreams": {}, "rules": []}
     for line, row in imported.rules:
-        reason = _reason_against(row, config)
-        if reason:
+        if reason := _reason_against(row, config):
             imported.tell(line, f"the rule for {row.get('host', '')}{row['path']} is refused: {reason}")
-        else:
+            row = {**row, "policy": NO_POLICY}  # noqa: PLW2901  # or its path would be a broader rule's
+        if not _reason_against(row, config):
             config["rules"].append(_written(row, config))
     if not config["rules"]:
         return ""
