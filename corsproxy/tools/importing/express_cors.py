@@ -64,14 +64,10 @@ def read_express_cors(source: str, upstream: str) -> Imported:
     """
     reader = _Application(Program(source), upstream)
     for use in reader.uses():
-        try:
+        with reader.imported.listed(use.line):
             reader.read(use)
-        except Unreadable as reason:
-            reader.imported.tell(use.line, str(reason))
-    imported = reader.imported
-    if imported.rules and not any(row["path"] == "/" for _, row in imported.rules):
-        imported.rules.append((0, {"path": "/", "upstream": upstream, "policy": NO_POLICY}))
-    return imported
+    reader.imported.leave_the_rest(upstream)
+    return reader.imported
 
 
 class _Application:

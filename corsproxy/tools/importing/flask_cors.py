@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from corsproxy.tools.importing.imported import (
@@ -62,8 +61,7 @@ def read_flask_cors(source: str, upstream: str) -> Imported:
         raise Unreadable(f"this is no Python: {error}") from None
     module = _Module(tree, upstream)
     module.read()
-    if module.imported.rules and not any(row["path"] == "/" for _, row in module.imported.rules):
-        module.imported.rules.append((0, {"path": "/", "upstream": upstream, "policy": NO_POLICY}))
+    module.imported.leave_the_rest(upstream)
     return module.imported
 
 
@@ -79,20 +77,17 @@ class _Module:
     def read(self) -> None:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Assign) and (setting := _setting(node)):
-                self.guarded(node.lineno, partial(self.take_setting, setting, node.value))
+                with self.imported.listed(node.lineno):
+                    self.take_setting(setting, node.value)
         for call in self.calls_of_extension():
-            self.guarded(call.lineno, partial(self.extension, call))
+            with self.imported.listed(call.lineno):
+                self.extension(call)
         for node in ast.walk(self.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for decorator in node.decorator_list:
                     if _dotted(_called(decorator)) in self.decorators:
-                        self.guarded(decorator.lineno, partial(self.view, node, decorator))
-
-    def guarded(self, line: int, reading: Callable[[], None]) -> None:
-        try:
-            reading()
-        except Unreadable as reason:
-            self.imported.tell(line, str(reason))
+                        with self.imported.listed(decorator.lineno):
+                            self.view(node, decorator)
 
     def calls_of_extension(self) -> Iterator[ast.Call]:
         """``CORS(app, ...)``, and ``cors.init_app(app, ...)`` for a ``cors = CORS()``."""
@@ -120,7 +115,8 @@ class _Module:
         if not isinstance(resources, Mapping):
             resources = {path: {} for path in resources}
         for path, own in resources.items():
-            self.guarded(call.lineno, partial(self.resource, call.lineno, path, {**options, **own}))
+            with self.imported.listed(call.lineno):
+                self.resource(call.lineno, path, {**options, **own})
 
     def resource(self, line: int, path: str, options: Options) -> None:
         if below := _BELOW.fullmatch(path):
@@ -151,11 +147,10 @@ class _Module:
 
     def policy_or_none(self, line: int, options: Options) -> Policy | str:
         """The policy, or none for one that cannot be read."""
-        try:
-            return self.policy(options)
-        except Unreadable as reason:
-            self.imported.tell(line, str(reason))
-            return NO_POLICY
+        policy: Policy | str = NO_POLICY
+        with self.imported.listed(line):
+            policy = self.policy(options)
+        return policy
 
     def policy(self, options: Options) -> Policy:
         for name in options.keys() - _KNOWN - _SETTLED:

@@ -57,13 +57,11 @@ def _read_route(route: Mapping[str, Any], imported: Imported) -> None:
     for rule in spec.get("rules") or ():
         for match in rule.get("matches") or ({_LINE: rule[_LINE]},):
             for host in spec.get("hostnames") or ("",):
-                try:
+                with imported.listed(match[_LINE]):
                     row = _rule(rule, match, str(host), str((route.get("metadata") or {}).get("namespace", "default")))
                     _tell_exact(match, imported)
                     _grant(rule, match, row, imported)
                     imported.rules.append((match[_LINE], row))
-                except Unreadable as reason:
-                    imported.tell(match[_LINE], str(reason))
 
 
 def _rule(rule: Mapping[str, Any], match: Mapping[str, Any], host: str, namespace: str) -> Row:
@@ -113,10 +111,8 @@ def _apply(told: Mapping[str, Any], path: str, row: Row) -> None:
 def _grant(rule: Mapping[str, Any], match: Mapping[str, Any], row: Row, imported: Imported) -> None:
     for told in rule.get("filters") or ():
         if told.get("type") == "CORS":
-            try:
+            with imported.listed(match[_LINE]):
                 row["policy"] = _policy(told.get("cors") or {})
-            except Unreadable as reason:
-                imported.tell(match[_LINE], str(reason))
 
 
 def _policy(cors: Mapping[str, Any]) -> Policy:

@@ -6,7 +6,8 @@ path would be a broader rule's; whatever reads otherwise here than there is list
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +42,19 @@ class Imported:
     rules: list[tuple[int, Row]] = field(default_factory=list)  # an upstream may be a mapping, which gets a name
     remarks: list[Remark] = field(default_factory=list)
     listen: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def listed(self, line: int, file: str = "") -> Iterator[None]:
+        """List what cannot be read inside the context, which ends there."""
+        try:
+            yield
+        except Unreadable as reason:
+            self.tell(line, str(reason), file)
+
+    def leave_the_rest(self, upstream: str) -> None:
+        """Paths that no rule is about are the application's own, with its own CORS headers."""
+        if self.rules and not any(row["path"] == "/" for _, row in self.rules):
+            self.rules.append((0, {"path": "/", "upstream": upstream, "policy": NO_POLICY}))
 
     def tell(self, line: int, message: str, file: str = "") -> None:
         """List something, once."""

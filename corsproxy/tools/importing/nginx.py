@@ -7,8 +7,7 @@ makes it of ``$http_origin``; a directive that is not known here is listed, so t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from corsproxy.tools.importing.imported import (
@@ -64,8 +63,6 @@ _MOVED: Final = frozenset({"proxy_cookie_path", "proxy_redirect"})
 _OPTIONS: Final = re.compile(r"\$request_method\s*=\s*['\"]?OPTIONS['\"]?")
 _DEFAULT_LISTEN: Final = "80"
 
-Names = Mapping[str, "tuple[list[str], list[str]] | str"]
-
 
 def read_nginx(file: str) -> Imported:
     """The rules of an nginx configuration file, with what it includes.
@@ -94,18 +91,15 @@ class _Reader:
             self.unknown(block)
             names = [name for told in block.own("server_name") for name in told.args] or ["_"]
             for location in block.own("location"):
-                for name in names:
-                    self.guarded(location, partial(self.location, block.inside(location), location, name))
+                with self.imported.listed(location.line, self.file_of(location)):
+                    self.location(block.inside(location), location, names)
         return self.imported
 
     def tell(self, directive: Directive, message: str) -> None:
-        self.imported.tell(directive.line, message, "" if directive.file == self.file else directive.file)
+        self.imported.tell(directive.line, message, self.file_of(directive))
 
-    def guarded(self, directive: Directive, reading: Callable[[], None]) -> None:
-        try:
-            reading()
-        except Unreadable as reason:
-            self.tell(directive, str(reason))
+    def file_of(self, directive: Directive) -> str:
+        return "" if directive.file == self.file else directive.file
 
     def listen(self, server: Block) -> None:
         for told in server.own("listen"):
@@ -131,21 +125,17 @@ class _Reader:
             elif told.name not in _SETTLED and told.name not in FORWARDING:
                 self.tell(told, f"{told.name} is not read")
 
-    def location(self, block: Block, location: Directive, name: str) -> None:
+    def location(self, block: Block, location: Directive, names: Sequence[str]) -> None:
         row: Row = {"path": self.path(location), "upstream": "", "policy": NO_POLICY}
-        if name not in {"_", ""}:
-            if name.startswith("~"):
-                raise Unreadable(f"the server_name {name} is an expression; write the rule of each host that it means")
-            row["host"] = f"*{name}" if name.startswith(".") else name
         read_forwarding(block, self.upstreams, row, self.tell)
-        try:
+        with self.imported.listed(location.line, self.file_of(location)):
             row["policy"] = self.policy(block)
-        except Unreadable as reason:
-            self.tell(location, str(reason))
         self.unknown(block)
         for told in block.own("location"):
             self.tell(told, f"location {' '.join(told.args)} stands inside of another one, and is not read")
-        self.imported.rules.append((location.line, row))
+        for name in names:
+            with self.imported.listed(location.line, self.file_of(location)):
+                self.imported.rules.append((location.line, row | _host(name)))
 
     def path(self, location: Directive) -> str:
         *modifier, path = location.args
@@ -229,6 +219,14 @@ class _Reader:
         if "$" in value:
             raise Unreadable(f"the origin {value} has a variable in it")
         return [value], []
+
+
+def _host(name: str) -> Row:
+    if name.startswith("~"):
+        raise Unreadable(f"the server_name {name} is an expression; write the rule of each host that it means")
+    if name in {"_", ""}:
+        return {}
+    return {"host": f"*{name}" if name.startswith(".") else name}
 
 
 def _mapped(told: Directive) -> tuple[list[str], list[str]] | str:
