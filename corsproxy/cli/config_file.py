@@ -20,8 +20,10 @@ STANDARD_INPUT = "-"
 STANDARD_INPUT_NAME = "standard input"  # in problems
 
 
-def file_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """``-c FILE``, the same for every command that reads a configuration."""
+def file_option(
+    *, required: bool, text: str = "The rule table (YAML); - reads standard input."
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``-c FILE``, the same for every command that reads a configuration; ``text`` is what --help says of it."""
     return click.option(
         "-c",
         "--config",
@@ -30,7 +32,7 @@ def file_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..
         metavar="FILE",
         envvar="CORSPROXY_CONFIG",
         show_envvar=True,
-        help="The rule table (YAML); - reads standard input.",
+        help=text,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from corsproxy.cli.config_file import STANDARD_INPUT, read_written
+from corsproxy.cli.config_file import STANDARD_INPUT, file_option, read_written
 
 if TYPE_CHECKING:
     from corsproxy.tools.questions import Send
@@ -17,15 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("what", required=False)
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    metavar="FILE",
-    envvar="CORSPROXY_CONFIG",
-    show_envvar=True,
-    help="The rule table (YAML) that decides.",
-)
+@file_option(required=False, text="The rule table (YAML) that decides.")
 @click.option("--origin", metavar="ORIGIN", default="", help="The page's origin, where the input does not name it.")
 @click.option(
     "--method", metavar="METHOD", default="GET", show_default=True, help="What the page asks with; for a URL."

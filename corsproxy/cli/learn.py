@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from corsproxy.cli.config_file import STANDARD_INPUT, STANDARD_INPUT_NAME, read_written
+from corsproxy.cli.config_file import STANDARD_INPUT, STANDARD_INPUT_NAME, file_option, read_written
 from corsproxy.cli.learning_options import trust_option
 from corsproxy.cli.one_api import TEXTS
 from corsproxy.cli.style import print_problems, wants_colour
@@ -30,15 +30,7 @@ class NotWritten(CorsproxyError):
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="TRAFFIC...")
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    metavar="FILE",
-    envvar="CORSPROXY_CONFIG",
-    show_envvar=True,
-    help="The present rule table (YAML); left out, or where there is none yet: a new one.",
-)
+@file_option(required=False, text="The present rule table (YAML); left out, or where there is none yet: a new one.")
 @click.option(
     "--upstream",
     metavar="URL",
