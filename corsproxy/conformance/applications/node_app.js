@@ -73,4 +73,4 @@ const SERVERS = {
   "http-proxy-middleware": () => express(proxied()),
   "cors-anywhere": () => require("cors-anywhere").createServer(told.policy),
 };
-SERVERS[told.library]().listen(told.port, "127.0.0.1");
+SERVERS[told.library]().listen(told.port, told.host);

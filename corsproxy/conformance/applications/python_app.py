@@ -33,7 +33,7 @@ def run_flask(told: Told) -> None:
 
     app.add_url_rule("/", view_func=view, methods=[*METHODS, *told["methods"]])
     app.add_url_rule("/<path:path>", view_func=view, methods=[*METHODS, *told["methods"]])
-    app.run("127.0.0.1", told["port"], threaded=True, use_reloader=False)
+    app.run(told["host"], told["port"], threaded=True, use_reloader=False)
 
 
 def run_django(told: Told) -> None:
@@ -62,7 +62,7 @@ def run_django(told: Told) -> None:
         **told["policy"],
     )
     django.setup()
-    run("127.0.0.1", told["port"], WSGIHandler(), threading=True)
+    run(told["host"], told["port"], WSGIHandler(), threading=True)
 
 
 def run_starlette(told: Told) -> None:
@@ -85,7 +85,7 @@ def run_starlette(told: Told) -> None:
 
     routes = [Route("/{path:path}", view, methods=[*METHODS, "OPTIONS", *told["methods"]])]
     app = Starlette(routes=routes, middleware=[Middleware(CORSMiddleware, **told["policy"])])
-    uvicorn.run(app, host="127.0.0.1", port=told["port"], log_level="warning")
+    uvicorn.run(app, host=told["host"], port=told["port"], log_level="warning")
 
 
 RUN: dict[str, Callable[[Told], None]] = {

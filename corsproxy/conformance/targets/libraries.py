@@ -23,6 +23,7 @@ from corsproxy.conformance.target import Place, Settings, Site, Target
 from corsproxy.conformance.targets.abilities import lacking, origins_of, seconds
 
 _APPLICATIONS: Final = Path(__file__).resolve().parent.parent / "applications"
+_HOST: Final = "127.0.0.1"
 _EVERY_METHOD: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 Options = dict[str, Any]
 _OF_A_PROXY: Final = {
@@ -65,6 +66,7 @@ class _Application(Target):
         port = free_port()
         told = {
             "library": self.name,
+            "host": _HOST,
             "port": port,
             "upstream": site.upstream_of(setting),
             "path": setting.path,
@@ -73,7 +75,7 @@ class _Application(Target):
         }
         environment = {"NODE_PATH": node_path()}
         async with process(self.command(json.dumps(told)), port=port, folder=site.folder, environment=environment):
-            yield {name: Place("127.0.0.1", port, f"127.0.0.1:{port}", self.prefix(site, setting))}
+            yield {name: Place(_HOST, port, f"{_HOST}:{port}", self.prefix(site, setting))}
 
 
 class _Python(_Application):
