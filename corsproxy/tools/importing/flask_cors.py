@@ -147,10 +147,11 @@ class _Module:
 
     def policy_or_none(self, line: int, options: Options) -> Policy | str:
         """The policy, or none for one that cannot be read."""
-        policy: Policy | str = NO_POLICY
-        with self.imported.listed(line):
-            policy = self.policy(options)
-        return policy
+        try:
+            return self.policy(options)
+        except Unreadable as reason:
+            self.imported.tell(line, str(reason))
+            return NO_POLICY
 
     def policy(self, options: Options) -> Policy:
         for name in options.keys() - _KNOWN - _SETTLED:
