@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -18,7 +19,7 @@ from benchmarks import machine, pages, plots, report
 from benchmarks.cases import CASES, Case, by_names
 from benchmarks.fleet import Fleet, version
 from benchmarks.peers import BASE, BENCH_BIN, NODE, PEERS, VARIANTS, Peer, is_compiled, subject
-from benchmarks.session import Session, say
+from benchmarks.session import FEW_ROUNDS, Session, say
 from benchmarks.site import ROOT
 
 OUTPUT: Final = ROOT / "build/bench"
@@ -62,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     add("--quick", action="store_true", help="nginx, this project and one Node.js peer, the main cases: two minutes")
     add("--cases", type=_names, metavar="A,B", help="only these cases")
     add("--targets", type=_names, metavar="X,Y", help="only these proxies, and tuned nginx")
-    add("--rounds", type=int, metavar="N", help="how often each proxy is measured (3, with --quick 4)")
+    add("--rounds", type=int, metavar="N", help="how often nginx and this project are measured (6, with --quick 4)")
     add("--seconds", type=int, default=1, metavar="S", help="how long each measurement takes (1)")
     add("--minutes", type=float, default=25, metavar="M", help="nothing is started after so many minutes (25)")
     add("--output", type=Path, default=OUTPUT, metavar="FOLDER", help="where results.json, report.md and plots go")
@@ -70,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     add("--write-docs", action="store_true", help="put the tables and plots into docs/performance.md")
     add("--list", action="store_true", help="name the cases and the proxies")
     asked = parser.parse_args()
-    asked.rounds = asked.rounds or (4 if asked.quick else 3)
+    asked.rounds = asked.rounds or (4 if asked.quick else 6)
     return asked
 
 
@@ -102,10 +103,11 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
     return {
         "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
+        "command": _command(),
         "minutes": round((time.monotonic() - started) / 60, 1),
         "machine": machine.description(),
         "rounds": asked.rounds,
+        "few_rounds": min(asked.rounds, FEW_ROUNDS),
         "seconds": asked.seconds,
         "subject": subject().name,
         "targets": {peer.name: _about(peer) for peer in peers},
@@ -113,6 +115,12 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
         "samples": session.samples,
         "cannot": session.cannot,
     }
+
+
+def _command() -> str:
+    """What to type for another such run; which Python is measured is part of it."""
+    python = os.environ.get("PYTHON", "")
+    return f"PYTHON={shlex.quote(python)} " * bool(python) + shlex.join(["scripts/bench", *sys.argv[1:]])
 
 
 def _chosen(asked: argparse.Namespace) -> tuple[list[Case], list[Peer]]:

@@ -101,7 +101,6 @@ CASES: Final = (
         "get",
         _BROWSER,
         variations={"log off": Variation(), "log on": Variation(access_log=True)},
-        rounds=5,
     ),
     Case(
         "workers",

@@ -68,8 +68,9 @@ def _machine(results: Results) -> str:
     )
     return (
         f"`{results['command']}`, {results['when']}, {results['minutes']} minutes; {results['rounds']} rounds of "
-        f"{results['seconds']} s.\n{machine['processor']}, {machine['cores']} cores, {machine['memory']}, "
-        f"{machine['kernel']}, Python {machine['python']} for the tools.\n\n{versions}"
+        f"{results['seconds']} s, {results['few_rounds']} of the other projects' proxies.\n"
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}, "
+        f"Python {machine['python']}.\n\n{versions}"
     )
 
 

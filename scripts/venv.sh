@@ -53,15 +53,21 @@ default_python() {
     fail "found no Python 3.$oldest_minor or later; install one (Debian: apt-get install python3 python3-venv)"
 }
 
-# make_venv FOLDER PYTHON: leaves a folder that works as it is alone, and replaces one whose Python is gone.
+# make_venv FOLDER PYTHON: leaves a folder that works as it is alone, and replaces one whose Python is gone or is not the
+# one that $PYTHON asks for.
 make_venv() {
-    if runs_as_python "$1/bin/python" && "$1/bin/python" -m pip --version >/dev/null 2>&1; then
+    if runs_as_python "$1/bin/python" && "$1/bin/python" -m pip --version >/dev/null 2>&1 && is_asked_for "$1" "$2"; then
         return 0
     fi
     say "  making $1 with $("$2" --version)"
     "$2" -m venv --clear "$1" >&2 ||
         fail "could not make a virtual environment; on Debian: apt-get install python3-venv"
 }
+
+# Versions alone do not tell two installations apart: one may be optimised and the other not.
+is_asked_for() { [[ -z ${PYTHON:-} || $(installation "$1/bin/python") == "$(installation "$2")" ]]; }
+
+installation() { "$1" -c 'import sys; print(sys.base_prefix, sys.version)'; }
 
 # install_pins FOLDER LIST...: the pinned requirements/LIST.txt and this checkout (editable), unless exactly that stands
 # there already.  A stamp in the environment is named by the sum of everything that decides what is installed, so that

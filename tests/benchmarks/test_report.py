@@ -14,6 +14,7 @@ def results(samples=(), cannot=()):
         "command": "scripts/bench",
         "minutes": 1.0,
         "rounds": 1,
+        "few_rounds": 1,
         "seconds": 1,
         "machine": {"processor": "a", "cores": "2", "memory": "1 GiB", "kernel": "Linux", "python": "3.11"},
         "subject": "ours",
