@@ -198,9 +198,9 @@ def _write(
 ) -> None:
     today = datetime.now(tz=UTC).date().isoformat()
     if junit_file is not None:
-        from corsproxy.conformance.formats import junit  # noqa: PLC0415
+        from corsproxy.conformance.formats import as_junit  # noqa: PLC0415
 
-        write_output(junit_file, junit(reports), "--junit")
+        write_output(junit_file, as_junit(reports), "--junit")
     if html_file is not None:
         from corsproxy.conformance.html import page  # noqa: PLC0415
 

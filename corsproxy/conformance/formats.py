@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any, Final
-from xml.etree import ElementTree as ET
+from typing import Any
 
 from corsproxy.conformance.report import Outcome, Report, Result, Score
-
-# What XML 1.0 has no way to say (https://www.w3.org/TR/xml/#charsets).
-_NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from corsproxy.tools import junit
 
 
 def plain(report: Report) -> dict[str, Any]:
@@ -45,36 +41,24 @@ def _result(result: Result) -> dict[str, Any]:
     }
 
 
-def junit(reports: Sequence[Report]) -> bytes:
+def as_junit(reports: Sequence[Report]) -> bytes:
     """The reports as JUnit's XML: a suite for each target, a class for each topic, "cannot" as skipped."""
-    root = ET.Element("testsuites")
-    for report in reports:
-        total = report.total()
-        suite = ET.SubElement(
-            root,
-            "testsuite",
-            name=f"conformance of {_text(report.title)} {_text(report.version)}",
-            tests=str(len(report.results)),
-            failures=str(total.failed),
-            skipped=str(total.cannot),
-            time=f"{report.seconds:.3f}",
-        )
-        for result in report.results:
-            _case(suite, report, result)
-    data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return data
+    return junit.document("corsproxy conformance", map(_suite, reports))
 
 
-def _case(suite: ET.Element, report: Report, result: Result) -> None:
-    vector = result.vector
-    case = ET.SubElement(suite, "testcase", classname=f"{report.target}.{vector.topic}", name=vector.id, time="0")
-    why = _text("; ".join(result.why))
+def _suite(report: Report) -> junit.Suite:
+    name = f"conformance of {report.title} {report.version}"
+    cases = [
+        junit.Case(result.vector.id, f"{report.target}.{result.vector.topic}", _trouble(result), {"time": "0"})
+        for result in report.results
+    ]
+    return junit.Suite(name, cases, {"time": f"{report.seconds:.3f}"})
+
+
+def _trouble(result: Result) -> junit.Trouble | None:
+    vector, why = result.vector, "; ".join(result.why)
     if result.outcome is Outcome.CANNOT:
-        ET.SubElement(case, "skipped", message=why)
+        return junit.Trouble("skipped", why)
     if result.outcome is Outcome.FAILED:
-        failure = ET.SubElement(case, "failure", message=why)
-        failure.text = _text(f"{vector.title}\n{vector.protects}\nsource: {vector.source}")
-
-
-def _text(text: str) -> str:
-    return _NO_XML.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+        return junit.Trouble("failure", why, f"{vector.title}\n{vector.protects}\nsource: {vector.source}")
+    return None

@@ -1,21 +1,14 @@
-"""Results of tests in the XML that JUnit has made common, for CI.
-
-There is no standard; these are the elements that Jenkins, GitLab and GitHub's test reporters all read.
-"""
+"""Results of a table's own tests as JUnit's XML."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
-from xml.etree import ElementTree as ET
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 from corsproxy.errors import Problem
+from corsproxy.tools import junit
 from corsproxy.tools.findings import INVALID, Finding
 from corsproxy.tools.table_tests import Result
-
-# What XML has no place for, however it is escaped (https://www.w3.org/TR/xml/#charsets).
-_NO_CHARACTER: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Suite(NamedTuple):
@@ -28,40 +21,22 @@ class Suite(NamedTuple):
 
 def as_junit(suites: Iterable[Suite]) -> bytes:
     """A document; a configuration that is invalid is a test that could not be run."""
-    root = ET.Element("testsuites", name="corsproxy check")
-    for suite in suites:
-        _add_suite(root, suite)
-    document: bytes = ET.tostring(root, "utf-8", xml_declaration=True)
-    return document
+    return junit.document("corsproxy check", (junit.Suite(suite.file, list(_cases(suite))) for suite in suites))
 
 
-def _add_suite(root: ET.Element, suite: Suite) -> None:
-    failures = sum(finding is not None for _, finding in suite.results)
-    counts = {
-        "tests": str(len(suite.results) + len(suite.problems)),
-        "failures": str(failures),
-        "errors": str(len(suite.problems)),
-    }
-    element = ET.SubElement(root, "testsuite", {"name": _text(suite.file), **counts})
+def _cases(suite: Suite) -> Iterator[junit.Case]:
     for problem in suite.problems:
-        case = _add_case(element, "the configuration can be used", problem.file, problem.line)
-        _add_outcome(case, "error", Finding(INVALID, problem))
+        trouble = _trouble("error", Finding(INVALID, problem))
+        yield _case("the configuration can be used", problem.file, problem.line, trouble)
     for result, finding in suite.results:
         name, test = f"{result.name}: {result.test.expected}", result.test
-        case = _add_case(element, name, test.file, test.place.line)
-        if finding:
-            _add_outcome(case, "failure", finding)
+        yield _case(name, test.file, test.place.line, _trouble("failure", finding) if finding else None)
 
 
-def _add_case(suite: ET.Element, name: str, file: str, line: int) -> ET.Element:
-    where = {"classname": _text(file), "file": _text(file), "line": str(line)}
-    return ET.SubElement(suite, "testcase", {"name": _text(name), **where})
+def _case(name: str, file: str, line: int, trouble: junit.Trouble | None) -> junit.Case:
+    return junit.Case(name, file, trouble, {"file": file, "line": str(line)})
 
 
-def _add_outcome(case: ET.Element, tag: str, finding: Finding) -> None:
-    outcome = ET.SubElement(case, tag, message=_text(finding.problem.message), type=finding.kind.name)
-    outcome.text = _text("\n".join((str(finding.problem), *finding.details)))
-
-
-def _text(text: str) -> str:
-    return _NO_CHARACTER.sub("\ufffd", text)
+def _trouble(kind: Literal["failure", "error"], finding: Finding) -> junit.Trouble:
+    details = "\n".join((str(finding.problem), *finding.details))
+    return junit.Trouble(kind, finding.problem.message, details, finding.kind.name)

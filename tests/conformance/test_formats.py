@@ -7,7 +7,7 @@ import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
-from corsproxy.conformance.formats import junit, plain
+from corsproxy.conformance.formats import as_junit, plain
 from corsproxy.conformance.html import page
 
 
@@ -21,7 +21,7 @@ def test_json_says_everything(report):
 
 
 def test_junit_counts_what_failed_and_what_was_not_asked(report):
-    root = ET.fromstring(junit([report("careless"), report("unable")]))  # our own
+    root = ET.fromstring(as_junit([report("careless"), report("unable")]))  # our own
     careless, unable = root.findall("testsuite")
     assert int(careless.get("failures", "")) == len(careless.findall("testcase/failure")) > 300
     assert int(unable.get("skipped", "")) == len(unable.findall("testcase/skipped")) > 300

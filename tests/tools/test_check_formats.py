@@ -203,7 +203,7 @@ def test_results_as_junit():
     document = as_junit([Suite("c.yaml", (), [passed, (result_of("c.yaml", "/b", passed=False), failed)])])
     assert document.decode() == (
         "<?xml version='1.0' encoding='utf-8'?>\n"
-        '<testsuites name="corsproxy check"><testsuite name="c.yaml" tests="2" failures="1" errors="0">'
+        '<testsuites name="corsproxy check"><testsuite name="c.yaml" tests="2" failures="1" errors="0" skipped="0">'
         '<testcase name="GET /a from https://a: allowed" classname="c.yaml" file="c.yaml" line="3" />'
         '<testcase name="GET /b from https://a: allowed" classname="c.yaml" file="c.yaml" line="3">'
         '<failure message="expected &lt;this&gt;" type="failed-test">c.yaml:3:7: expected &lt;this&gt;\n'
@@ -214,9 +214,14 @@ def test_results_as_junit():
 
 def test_a_configuration_that_cannot_be_used_is_an_error_in_junit():
     (suite,) = ET.fromstring(as_junit([Suite("c.yaml", [Problem("c.yaml", 3, 7, "wrong", "right")], [])]))
-    assert suite.attrib == {"name": "c.yaml", "tests": "1", "failures": "0", "errors": "1"}
+    assert suite.attrib == {"name": "c.yaml", "tests": "1", "failures": "0", "errors": "1", "skipped": "0"}
     (error,) = suite[0]
     assert (suite[0].get("line"), error.get("message"), error.text) == ("3", "wrong", "c.yaml:3:7: wrong\n    right")
+
+
+def test_what_xml_cannot_say_is_escaped():
+    (suite,) = ET.fromstring(as_junit([Suite("a\x00\udcff\tb", [], [])]))
+    assert suite.get("name") == r"a\x00\udcff" + "\tb"
 
 
 @given(TEXTS, st.lists(PROBLEMS, max_size=2), st.lists(st.tuples(TEXTS, FINDINGS | st.none()), max_size=2))
