@@ -82,7 +82,7 @@ def check(
 
 def _write_junit(file: str, reports: Sequence[Report]) -> None:
     from corsproxy.cli.check_report import failure  # noqa: PLC0415
-    from corsproxy.tools.as_junit import Suite, as_junit  # noqa: PLC0415
+    from corsproxy.tools.checking.as_junit import Suite, as_junit  # noqa: PLC0415
 
     suites = [
         Suite(
@@ -109,14 +109,14 @@ def _print_json(reports: Sequence[Report]) -> None:
 
 
 def _print_sarif(reports: Sequence[Report]) -> None:
-    from corsproxy.tools.as_sarif import as_sarif  # noqa: PLC0415
+    from corsproxy.tools.checking.as_sarif import as_sarif  # noqa: PLC0415
 
     findings = [finding for report in reports for finding in report.findings()]
     click.echo(json.dumps(as_sarif(findings), indent=2))
 
 
 def _print_github(reports: Sequence[Report]) -> None:
-    from corsproxy.tools.as_github import as_github  # noqa: PLC0415
+    from corsproxy.tools.checking.as_github import as_github  # noqa: PLC0415
 
     for line in as_github(finding for report in reports for finding in report.findings()):
         click.echo(line)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from corsproxy.cli.check_report import Report, policies_of, urls_of
 from corsproxy.errors import Problem
-from corsproxy.tools.as_json import as_json, request_as_json
+from corsproxy.tools.explaining.as_json import as_json, request_as_json
 
 if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
     from corsproxy.config.shadow import Shadow
     from corsproxy.config.table import Rule
-    from corsproxy.tools.table_tests import Result
+    from corsproxy.tools.checking.table_tests import Result
 
 
 def report_as_json(report: Report) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from corsproxy.cli.config_file import STANDARD_INPUT, STANDARD_INPUT_NAME, confi
 from corsproxy.cli.explanation_text import explanation_lines
 from corsproxy.config.tests import load_tests
 from corsproxy.errors import InvalidConfig, Problem
-from corsproxy.tools.findings import DOUBTFUL, FAILED, INVALID, Finding
-from corsproxy.tools.table_tests import Result, run_tests
+from corsproxy.tools.checking.findings import DOUBTFUL, FAILED, INVALID, Finding
+from corsproxy.tools.checking.table_tests import Result, run_tests
 
 if TYPE_CHECKING:
     from corsproxy.cli.source import Source

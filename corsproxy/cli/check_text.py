@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from corsproxy.config.load import Compiled
     from corsproxy.config.table import Rule
     from corsproxy.cors.policy import PolicySpec
-    from corsproxy.tools.table_tests import Result
+    from corsproxy.tools.checking.table_tests import Result
 
 
 def print_reports(reports: Sequence[Report]) -> None:

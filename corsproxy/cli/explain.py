@@ -12,7 +12,7 @@ import click
 from corsproxy.cli.config_file import STANDARD_INPUT, file_option, read_written
 
 if TYPE_CHECKING:
-    from corsproxy.tools.questions import Send
+    from corsproxy.tools.pasted.questions import Send
 
 
 @click.command()
@@ -60,8 +60,8 @@ def explain(
     Without -c and --live, a message is explained by itself, with what the server has to answer.  Exits with 1 when
     something is blocked, unclear, or was not understood.
     """  # noqa: D301  # click's own escape, which keeps the example's lines apart
-    from corsproxy.tools.live import NoAnswer  # noqa: PLC0415  # --help needs none of them
-    from corsproxy.tools.questions import NotUnderstood, Told, answer, read_questions  # noqa: PLC0415
+    from corsproxy.tools.explaining.live import NoAnswer  # noqa: PLC0415  # --help needs none of them
+    from corsproxy.tools.pasted.questions import NotUnderstood, Told, answer, read_questions  # noqa: PLC0415
 
     config = read_written(file) if file else None
     told = Told(origin, method, headers, credentials)
@@ -73,7 +73,7 @@ def explain(
             click.echo(str(error), err=True)
             failed = True
     if as_json:
-        from corsproxy.tools.as_json import as_json as plain  # noqa: PLC0415
+        from corsproxy.tools.explaining.as_json import as_json as plain  # noqa: PLC0415
 
         click.echo(json.dumps([plain(explanation) for explanation in explanations], indent=2))
     else:
@@ -98,6 +98,6 @@ def _text(what: str | None) -> str:
 
 
 def _live() -> Send:
-    from corsproxy.tools.live import send  # noqa: PLC0415
+    from corsproxy.tools.explaining.live import send  # noqa: PLC0415
 
     return send

@@ -12,10 +12,10 @@ from corsproxy.cli.style import print_table, wants_colour
 from corsproxy.cors.decision import Outcome
 from corsproxy.cors.words import escaped
 from corsproxy.http.answers import printable
-from corsproxy.tools.demands import Needed
-from corsproxy.tools.explanation import Explanation
-from corsproxy.tools.fix import Fix, NoFix
-from corsproxy.tools.steps import State, Step
+from corsproxy.tools.explaining.demands import Needed
+from corsproxy.tools.explaining.explanation import Explanation
+from corsproxy.tools.explaining.fix import Fix, NoFix
+from corsproxy.tools.explaining.steps import State, Step
 
 _MARKS: Final = {
     State.PASSED: ("ok", "green"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from corsproxy.cors.check import Blocked
-from corsproxy.tools.fix import Fix
+from corsproxy.tools.explaining.fix import Fix
 from corsproxy.tools.har import read_har
-from corsproxy.tools.questions import NotUnderstood, Told, answer, read_questions
+from corsproxy.tools.pasted.questions import NotUnderstood, Told, answer, read_questions
 from corsproxy.tools.written_config import WrittenConfig
 from tests.browser.shop import PATIENCE
 from tests.e2e.rig import config

@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from corsproxy.cors.check import Blocked
 from corsproxy.cors.fetch import Request, WireRequest, WireResponse
-from corsproxy.tools.console import read_console
-from corsproxy.tools.explanation import Explanation, explain, explain_answers
-from corsproxy.tools.other_messages import read_other
+from corsproxy.tools.explaining.explanation import Explanation, explain, explain_answers
+from corsproxy.tools.pasted.console import read_console
+from corsproxy.tools.pasted.other_messages import read_other
 from corsproxy.tools.written_config import WrittenConfig
 from tests.browser.oracle import CASES, Case, filled
 from tests.browser.oracle_policies import POLICIES, REQUESTS, TEXT

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from corsproxy.cli.main import cli
 from corsproxy.config.tests import load_tests
-from corsproxy.tools.findings import KINDS
+from corsproxy.tools.checking.findings import KINDS
 from tests import documents
 from tests.documents import ROOT, Document, codes
 

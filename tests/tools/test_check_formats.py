@@ -16,11 +16,11 @@ from corsproxy.config.tests import TableTest
 from corsproxy.config.written import Place
 from corsproxy.cors.fetch import Request
 from corsproxy.errors import Problem
-from corsproxy.tools.as_github import as_github
-from corsproxy.tools.as_junit import Suite, as_junit
-from corsproxy.tools.as_sarif import as_sarif
-from corsproxy.tools.findings import DOUBTFUL, FAILED, INVALID, KINDS, Finding
-from corsproxy.tools.table_tests import Result
+from corsproxy.tools.checking.as_github import as_github
+from corsproxy.tools.checking.as_junit import Suite, as_junit
+from corsproxy.tools.checking.as_sarif import as_sarif
+from corsproxy.tools.checking.findings import DOUBTFUL, FAILED, INVALID, KINDS, Finding
+from corsproxy.tools.checking.table_tests import Result
 
 TEXTS = st.text(max_size=30) | st.text("%:,\r\n\x00\udcff <>&\"']]a", max_size=30)
 PROBLEMS = st.builds(Problem, TEXTS, st.integers(0, 9), st.integers(1, 9), TEXTS, TEXTS)

@@ -7,8 +7,8 @@ from corsproxy.cors.check import Blocked, Step, Verdict
 from corsproxy.cors.firefox import firefox
 from corsproxy.cors.safari import safari
 from corsproxy.cors.words import chromium
-from corsproxy.tools.console import read_console
-from corsproxy.tools.other_messages import read_other
+from corsproxy.tools.pasted.console import read_console
+from corsproxy.tools.pasted.other_messages import read_other
 
 URL, PAGE = "http://localhost:8080/api", "http://localhost:5173"
 SUBJECTS = {

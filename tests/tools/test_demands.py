@@ -5,7 +5,7 @@ import pytest
 from corsproxy.cors.browser import run
 from corsproxy.cors.check import Blocked
 from corsproxy.cors.fetch import Credentials, Mode, Request, Upload, WireResponse
-from corsproxy.tools.demands import needed, remedy
+from corsproxy.tools.explaining.demands import needed, remedy
 
 PAGE, URL = b"https://app.example.com", "https://api.example.com/data"
 ALLOW = "Access-Control-Allow-Origin: https://app.example.com"

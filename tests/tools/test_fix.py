@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.cors.fetch import Credentials, Request
-from corsproxy.tools.fix import Fix, NoFix, ask, find_fix
+from corsproxy.tools.explaining.fix import Fix, NoFix, ask, find_fix
 from corsproxy.tools.written_config import WrittenConfig
 
 TEXT = """\
@@ -155,7 +155,7 @@ def test_where_no_change_is_offered_it_is_said_why(request_, reason):
 
 
 def test_a_search_that_finds_no_end_is_given_up(monkeypatch):
-    monkeypatch.setattr("corsproxy.tools.fix._MOST", 1)
+    monkeypatch.setattr("corsproxy.tools.explaining.fix._MOST", 1)
     assert find_fix(config(), asks("/orders", "null")) == NoFix("no change of a few lines does it")
 
 

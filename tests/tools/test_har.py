@@ -5,7 +5,7 @@ import json
 import pytest
 
 from corsproxy.cors.fetch import Credentials
-from corsproxy.tools.explanation import explain_answers
+from corsproxy.tools.explaining.explanation import explain_answers
 from corsproxy.tools.har import UnreadableHar, cross_origin, judged, read_har, recorded
 
 PAGE, URL = "https://app.example.com", "https://api.example.com/data"

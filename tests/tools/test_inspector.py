@@ -20,8 +20,8 @@ from corsproxy.tools.inspector.recorder import Recorded, Recorder
 from corsproxy.tools.inspector.reenactment import delivered, forwarded
 from corsproxy.tools.inspector.replay import Door, NotReplayed, replay
 from corsproxy.tools.inspector.rows import pairs, row, rule_rows, verdict
-from corsproxy.tools.pasted_curl import read_curl
-from corsproxy.tools.pasted_script import read_script
+from corsproxy.tools.pasted.curl import read_curl
+from corsproxy.tools.pasted.script import read_script
 from tests.tools.inspected import APP, CONFIG, EVIL, exchange, preflight, table_of, written
 
 SECRETS = ("hunter2", "s3cret", "abc123", "Zm9v")

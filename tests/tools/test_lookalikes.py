@@ -6,7 +6,7 @@ from corsproxy.config.addresses import parse_listen
 from corsproxy.cors.browser import run
 from corsproxy.cors.fetch import Credentials, Mode, Request, WireResponse
 from corsproxy.cors.policy import PolicySpec, compile_policy
-from corsproxy.tools.lookalikes import is_local, lookalikes, nearly_listed, other_port
+from corsproxy.tools.explaining.lookalikes import is_local, lookalikes, nearly_listed, other_port
 from corsproxy.tools.simulation import Exchanged
 
 PAGE, URL = b"https://app.example.com", "https://api.example.com/data"

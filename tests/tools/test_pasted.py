@@ -3,8 +3,8 @@
 import pytest
 
 from corsproxy.cors.fetch import Credentials, Mode, Upload
-from corsproxy.tools.pasted_curl import Unreadable, read_curl
-from corsproxy.tools.pasted_script import is_script, read_script
+from corsproxy.tools.pasted.curl import Unreadable, read_curl
+from corsproxy.tools.pasted.script import is_script, read_script
 
 PAGE = "http://localhost:5173"
 API = "http://localhost:8080/orders/1"

@@ -14,13 +14,13 @@ from corsproxy.cors.fetch import WireRequest, WireResponse
 from corsproxy.cors.firefox import firefox
 from corsproxy.cors.safari import safari
 from corsproxy.cors.words import chromium
-from corsproxy.tools.as_json import as_json
-from corsproxy.tools.complaints import IncompleteComplaint
-from corsproxy.tools.explanation import ELSEWHERE as ALLOWED_HERE
-from corsproxy.tools.fix import Fix, NoFix
-from corsproxy.tools.live import NoAnswer, send
-from corsproxy.tools.questions import NotUnderstood, Told, answer, read_questions
-from corsproxy.tools.steps import State
+from corsproxy.tools.explaining.as_json import as_json
+from corsproxy.tools.explaining.explanation import ELSEWHERE as ALLOWED_HERE
+from corsproxy.tools.explaining.fix import Fix, NoFix
+from corsproxy.tools.explaining.live import NoAnswer, send
+from corsproxy.tools.explaining.steps import State
+from corsproxy.tools.pasted.complaints import IncompleteComplaint
+from corsproxy.tools.pasted.questions import NotUnderstood, Told, answer, read_questions
 from corsproxy.tools.written_config import WrittenConfig
 
 URL, PAGE = "http://localhost:8080/api", "http://localhost:5173"

@@ -5,8 +5,8 @@ import pytest
 from corsproxy.cors.browser import run
 from corsproxy.cors.check import Blocked
 from corsproxy.cors.fetch import Credentials, Mode, Request, WireResponse
+from corsproxy.tools.explaining.steps import State, steps_of
 from corsproxy.tools.simulation import Exchanged
-from corsproxy.tools.steps import State, steps_of
 
 PAGE, URL = b"https://app.example.com", "https://api.example.com/data"
 ALLOW = (b"Access-Control-Allow-Origin", PAGE)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from corsproxy.config.tests import load_tests
 from corsproxy.config.tests_model import Expected
-from corsproxy.tools.explanation import explain
-from corsproxy.tools.fix import Fix, NoFix
-from corsproxy.tools.questions import Told, read_questions
-from corsproxy.tools.table_tests import run_tests
+from corsproxy.tools.checking.table_tests import run_tests
+from corsproxy.tools.explaining.explanation import explain
+from corsproxy.tools.explaining.fix import Fix, NoFix
+from corsproxy.tools.pasted.questions import Told, read_questions
 from corsproxy.tools.written_config import WrittenConfig
 
 TABLE = """\

@@ -23,8 +23,8 @@ from corsproxy.cors.words import websocket_refused
 from corsproxy.errors import InvalidConfig, Problem
 from corsproxy.http.redaction import MASK
 from corsproxy.proxy.exchange import Exchange
-from corsproxy.tools.as_json import as_json
-from corsproxy.tools.explanation import explain_answers
+from corsproxy.tools.explaining.as_json import as_json
+from corsproxy.tools.explaining.explanation import explain_answers
 from corsproxy.tools.har import Entry, recorded
 from corsproxy.tools.inspector.masking import masked, masked_url
 from corsproxy.tools.inspector.reenactment import asked, delivered, granted

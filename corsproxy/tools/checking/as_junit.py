@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 from corsproxy.errors import Problem
 from corsproxy.tools import junit
-from corsproxy.tools.findings import INVALID, Finding
-from corsproxy.tools.table_tests import Result
+from corsproxy.tools.checking.findings import INVALID, Finding
+from corsproxy.tools.checking.table_tests import Result
 
 
 class Suite(NamedTuple):

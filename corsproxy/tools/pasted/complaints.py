@@ -13,9 +13,9 @@ from typing import Final
 from corsproxy.cors.check import Blocked, Step, Verdict
 from corsproxy.cors.fetch import Credentials, Request, Upload
 from corsproxy.errors import CorsproxyError
-from corsproxy.tools.console import Complaint
-from corsproxy.tools.explanation import Explanation, explain, explain_verdict
-from corsproxy.tools.fix import NoFix
+from corsproxy.tools.explaining.explanation import Explanation, explain, explain_verdict
+from corsproxy.tools.explaining.fix import NoFix
+from corsproxy.tools.pasted.console import Complaint
 from corsproxy.tools.written_config import WrittenConfig
 
 _UNTOLD: Final = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from corsproxy.tools.findings import Finding
+from corsproxy.tools.checking.findings import Finding
 
 # @actions/core does the same (packages/core/src/command.ts): a message ends with its line, a property also at , and :.
 _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})

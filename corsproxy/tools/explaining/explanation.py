@@ -27,11 +27,11 @@ from corsproxy.cors.fetch import (
 from corsproxy.cors.firefox import firefox
 from corsproxy.cors.safari import safari
 from corsproxy.cors.words import chromium
-from corsproxy.tools.demands import Needed, needed, remedy
-from corsproxy.tools.fix import Fix, NoFix, find_fix
-from corsproxy.tools.lookalikes import lookalikes, lookalikes_before, nearly_listed, other_port
+from corsproxy.tools.explaining.demands import Needed, needed, remedy
+from corsproxy.tools.explaining.fix import Fix, NoFix, find_fix
+from corsproxy.tools.explaining.lookalikes import lookalikes, lookalikes_before, nearly_listed, other_port
+from corsproxy.tools.explaining.steps import Step, steps_before, steps_of
 from corsproxy.tools.simulation import Exchanged, Simulation
-from corsproxy.tools.steps import Step, steps_before, steps_of
 from corsproxy.tools.written_config import WrittenConfig
 
 ELSEWHERE = NoFix("this configuration allows the request: another one is running, or another server answered")

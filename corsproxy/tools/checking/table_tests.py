@@ -14,8 +14,8 @@ from corsproxy.cors.fetch import Tainting
 from corsproxy.cors.outcome import Outcome
 from corsproxy.cors.policy import compile_policy
 from corsproxy.cors.words import escaped
-from corsproxy.tools.explanation import Explanation, explain
-from corsproxy.tools.fix import NoFix, Obstacle, ask
+from corsproxy.tools.explaining.explanation import Explanation, explain
+from corsproxy.tools.explaining.fix import NoFix, Obstacle, ask
 from corsproxy.tools.written_config import WrittenConfig
 
 _ALLOWED: Final = "allowed"

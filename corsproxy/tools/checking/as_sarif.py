@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from corsproxy import __version__
 from corsproxy.errors import Problem
-from corsproxy.tools.findings import KINDS, Finding
+from corsproxy.tools.checking.findings import KINDS, Finding
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from corsproxy.cors.browsers_own import scripts_own
 from corsproxy.cors.fetch import Credentials, Headers, Mode, Request, Upload, get, origin_of
 from corsproxy.tools.javascript import Literal, Unknown, arguments
-from corsproxy.tools.pasted_curl import Unreadable
+from corsproxy.tools.pasted.curl import Unreadable
 
 _FETCH: Final = re.compile(r"\bfetch\s*\(")
 _AXIOS: Final = re.compile(r"\baxios(?:\.(?P<method>get|delete|head|options|post|put|patch|request))?\s*\(")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from corsproxy.tools.console import STRAIGHT_QUOTES
+from corsproxy.tools.pasted.console import STRAIGHT_QUOTES
 
 
 class OtherMessage(NamedTuple):

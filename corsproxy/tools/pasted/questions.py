@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 from corsproxy.cors.fetch import Credentials, Request, WireRequest, WireResponse, script_headers
 from corsproxy.cors.words import escaped
 from corsproxy.errors import CorsproxyError
-from corsproxy.tools.complaints import explain_complaint, request_of
-from corsproxy.tools.console import Complaint, read_console
-from corsproxy.tools.explanation import ELSEWHERE, FETCH, Explanation, explain, explain_answers
+from corsproxy.tools.explaining.explanation import ELSEWHERE, FETCH, Explanation, explain, explain_answers
 from corsproxy.tools.har import cross_origin, judged, read_har
-from corsproxy.tools.other_messages import GENERIC, read_other
-from corsproxy.tools.pasted_curl import read_curl
-from corsproxy.tools.pasted_script import is_script, read_script
+from corsproxy.tools.pasted.complaints import explain_complaint, request_of
+from corsproxy.tools.pasted.console import Complaint, read_console
+from corsproxy.tools.pasted.curl import read_curl
+from corsproxy.tools.pasted.other_messages import GENERIC, read_other
+from corsproxy.tools.pasted.script import is_script, read_script
 from corsproxy.tools.written_config import WrittenConfig
 
 Send = Callable[[WireRequest], WireResponse]

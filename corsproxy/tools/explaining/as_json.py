@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from corsproxy.cors.fetch import Headers, Request
-from corsproxy.tools.explanation import Explanation
-from corsproxy.tools.fix import Fix, NoFix
+from corsproxy.tools.explaining.explanation import Explanation
+from corsproxy.tools.explaining.fix import Fix, NoFix
 from corsproxy.tools.simulation import Exchanged
 
 
