@@ -93,12 +93,21 @@ def upload(name: str, prefix: str) -> list[bytes]:
 
 
 def among_rules(paths: list[str], prefix: str) -> list[bytes]:
-    """GETs that ask for the rules in turn, as many as ``VARIETY``, spread over all of them."""
-    chosen = paths[:: max(1, len(paths) // VARIETY)] or [""]
-    return [head("GET", f"{prefix}{path}/books/7", {"Origin": rule.ORIGIN}) for path in chosen]
+    """GETs spread over all rules; as many different ones whatever their number, so that only the table differs."""
+    return [
+        head("GET", f"{prefix}{path}/books/{number}", {"Origin": rule.ORIGIN})
+        for number, path in enumerate(_spread(paths or [""]))
+    ]
 
 
 def among_origins(origins: list[str], prefix: str) -> list[bytes]:
-    """GETs of the allowed origins in turn, as many as ``VARIETY``, spread over all of them."""
-    chosen = origins[:: max(1, len(origins) // VARIETY)]
-    return [head("GET", f"{prefix}/books/7", {"Origin": origin}) for origin in chosen]
+    """GETs spread over all allowed origins, as many different ones whatever their number."""
+    return [
+        head("GET", f"{prefix}/books/{number}", {"Origin": origin}) for number, origin in enumerate(_spread(origins))
+    ]
+
+
+def _spread(values: list[str]) -> list[str]:
+    """So many as ``VARIETY``, from all over the list."""
+    step = max(1, len(values) // VARIETY)
+    return [values[number * step % len(values)] for number in range(VARIETY)]
