@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
+import corsproxy.proxy.authorities_later  # noqa: F401  # before anything else imports aiohttp
 from corsproxy.config.table import RuleTable
 from corsproxy.errors import UnusableCertificate
 from corsproxy.proxy.clock import Clock

@@ -53,6 +53,7 @@ def run(compiled: Compiled, observing: Observing, started: Callable[[Listening],
     taken.  Raises OSError when an address cannot be listened on, and UnusableCertificate when a file of TLS cannot be
     loaded.
     """
+    gc.freeze()  # or the lower threshold would have all that was imported looked at, before the first answer
     gc.set_threshold(_COLLECT_AFTER)
     listening = Listening(compiled, PassedSockets(os.environ, os.getpid()))
     try:
