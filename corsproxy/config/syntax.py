@@ -16,15 +16,18 @@ from corsproxy.config.scalars import written
 from corsproxy.config.written import Place
 from corsproxy.errors import Problem
 
-# https://yaml.org/spec/1.2.2/#51-character-set, without the byte order mark inside a text.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# https://yaml.org/spec/1.2.2/#51-character-set, without the byte order mark inside a text.  To compile it takes longer
+# than to read most files.
+_UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _WORD = re.compile(r"[^\s,\[\]{}]+")
 _REFERENCE_IN_FLOW = re.compile(r"(?<![\"'\w])\$\{[^}\s]*\}?[^\s,\]}]*")
 
 
 def unprintable(text: str, file: str) -> Problem | None:
     """The problem with a text that contains a character which YAML has no place for."""
-    match = _UNPRINTABLE.search(text)
+    if text.replace("\n", "").isprintable():  # Unicode's printable characters are all among YAML's
+        return None
+    match = re.search(_UNPRINTABLE, text)
     if match is None:
         return None
     lines = (text[: match.start()] + " ").splitlines()
