@@ -43,13 +43,15 @@ _REPEATED_BY_CLIENTS: Final = frozenset(
         b"sec-fetch-user", b"sec-gpc", b"upgrade-insecure-requests", b"user-agent", b"x-requested-with",
     }
 )  # fmt: skip
+# The validators among them come again with every answer from the same file.
 _REPEATED_BY_SERVERS: Final = frozenset(
     {
         b"accept-ranges", b"access-control-allow-credentials", b"access-control-allow-headers",
         b"access-control-allow-methods", b"access-control-allow-origin", b"access-control-expose-headers",
         b"access-control-max-age", b"cache-control", b"connection", b"content-encoding", b"content-length",
-        b"content-type", b"date", b"expires", b"pragma", b"referrer-policy", b"server", b"strict-transport-security",
-        b"vary", b"via", b"x-content-type-options", b"x-frame-options", b"x-powered-by", b"x-xss-protection",
+        b"content-type", b"date", b"etag", b"expires", b"last-modified", b"pragma", b"referrer-policy", b"server",
+        b"strict-transport-security", b"vary", b"via", b"x-content-type-options", b"x-frame-options", b"x-powered-by",
+        b"x-xss-protection",
     }
 )  # fmt: skip
 _LONGEST_KEPT: Final = 256  # bytes of a line

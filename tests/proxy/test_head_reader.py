@@ -178,6 +178,13 @@ def test_secrets_and_what_is_large_are_not_remembered():
     assert b"Origin: https://app.example" in kept
 
 
+def test_lines_of_a_file_are_remembered():
+    """RFC 9110 8.8: its validators are the same in every answer, until it changes."""
+    lines = [b'ETag: "6a1f-10000"', b"Last-Modified: Sun, 22 Nov 2026 13:00:00 GMT", b"Accept-Ranges: bytes"]
+    assert read_plain_response(b"\r\n".join([b"HTTP/1.1 200 OK", *lines]))
+    assert set(lines) <= head_reader._received.keys()
+
+
 @pytest.mark.parametrize(
     ("referer", "remembered"),
     [
