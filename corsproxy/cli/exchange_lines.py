@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from corsproxy.cli.remarks import Comment
 from corsproxy.cors.decision import Decision, Outcome
@@ -41,6 +40,8 @@ _VERDICTS = {
     Outcome.PREFLIGHT_DENIED_HEADERS: "preflight blocked: request headers are not allowed",
     Outcome.PREFLIGHT_DENIED_PRIVATE_NETWORK: "preflight blocked: private network access is not allowed",
 }
+
+_NO_STATUS: Final = "---"  # the connection ended before an answer
 
 _RED, _GREEN, _YELLOW, _DIM, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 
@@ -89,13 +90,17 @@ class ExchangePrinter:
         self._comment = comment
         self._denials = Denials()
         self._flips = Flips()
+        # A list by their numbers: an enum's member as a key costs a call of Python's for its hash.
+        self._verdicts = [self._painted(_VERDICTS[outcome], _verdict_colour(outcome)) for outcome in Outcome]
         self._second, self._now = -1, ""  # the present second, and how it is written
         self._remarked: set[Hashable] = set()
 
     def __call__(self, exchange: Exchange) -> None:
         """Print one exchange."""
         comment = self._comment(exchange)
-        explanation = self._explanation(exchange) + self._remarks(comment)
+        explanation = self._explanation(exchange) if exchange.decision.denied else ""
+        if comment.remarks:
+            explanation += self._remarks(comment)
         if exchange.shadow is not None:
             explanation += self._flip(exchange, exchange.shadow)
         if explanation or (self._sample is not None and self._sample(exchange)):
@@ -106,27 +111,32 @@ class ExchangePrinter:
         self._print(line + "\n")
 
     def _print(self, text: str) -> None:
-        encoding = self._stream.encoding or "utf-8"
-        with suppress(OSError):  # a reader that has left, or a full disk, is no reason to fail those who are served
-            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            self._stream.flush()
+        stream = self._stream
+        if not text.isascii():
+            encoding = stream.encoding or "utf-8"
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:  # a reader that has left, or a full disk, is no reason to fail those who are served
+            pass
 
     def _line(self, exchange: Exchange, comment: Comment) -> str:
-        status = str(exchange.status) if exchange.status else "---"
-        origin = exchange.origin
-        words = [
-            self._time_of_day(),
-            f"{_text(exchange.method[:_SHORT]):7}",
-            _target(exchange.target) if len(exchange.target) <= _SHORT else shown_target(exchange.target),
-            self._painted(status, _status_colour(exchange.status)),
-            f"{exchange.duration * 1000:.0f} ms",
-            (_text(origin) if len(origin) <= _SHORT else printable(origin.decode("latin-1"))) or "-",
-            self._painted(_VERDICTS[exchange.decision.outcome], _verdict_colour(exchange.decision.outcome)),
-        ]
+        status, target, origin = exchange.status, exchange.target, exchange.origin
+        colour = _status_colour(status)
+        line = (
+            f"{self._time_of_day()}  {_method(exchange.method[:_SHORT])}  "
+            f"{_target(target) if len(target) <= _SHORT else shown_target(target)}  "
+            f"{self._painted(str(status or _NO_STATUS), colour) if colour else status}  "
+            f"{exchange.duration * 1000:.0f} ms  "
+            f"{(_text(origin) if len(origin) <= _SHORT else printable(origin.decode('latin-1'))) or '-'}  "
+            f"{self._verdicts[exchange.decision.outcome.number]}"
+        )
         if exchange.failure:
-            words.append(self._painted(f"({printable(exchange.failure)})", _YELLOW))
-        words += [self._painted(f"[{printable(rewrite)}]", _DIM) for rewrite in comment.rewrites]
-        return "  ".join(words) + "\n"
+            line += "  " + self._painted(f"({printable(exchange.failure)})", _YELLOW)
+        for rewrite in comment.rewrites:
+            line += "  " + self._painted(f"[{printable(rewrite)}]", _DIM)
+        return line + "\n"
 
     def _time_of_day(self) -> str:
         second = int(time.time())
@@ -187,6 +197,11 @@ class ExchangePrinter:
 
     def _painted(self, text: str, colour: str) -> str:
         return f"{colour}{text}{_PLAIN}" if self._colour and colour else text
+
+
+@lru_cache(maxsize=64)
+def _method(value: bytes) -> str:
+    return f"{_text(value):7}"
 
 
 @lru_cache(maxsize=1024)

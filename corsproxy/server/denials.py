@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from corsproxy.config.table import Rule
-from corsproxy.cors.decision import Outcome
 from corsproxy.cors.policy import Policy
 from corsproxy.cors.words import sentence, websocket_refused
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.server.causes import LONGEST, Causes, Met
-
-_DENIED: Final = frozenset(outcome for outcome in Outcome if outcome.denied)  # looked up at every exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +33,7 @@ class Denials:
     def meet(self, exchange: Exchange) -> Denial | None:
         """Count an exchange that was denied; None when it was not, or when nothing is to be said about it."""
         decision, rule = exchange.decision, exchange.rule
-        if decision.outcome not in _DENIED or rule is None or rule.policy is None:
+        if not decision.denied or rule is None or rule.policy is None:
             return None
         common = (rule.where, decision.outcome, exchange.websocket)
         met = self.causes.meet(common, decision.subject[:LONGEST], _end(exchange))

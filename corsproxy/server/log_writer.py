@@ -4,8 +4,10 @@ Rules that this file obeys:
 
 - ``write`` never waits.  A reader that is too slow costs lines, not requests: what does not fit into the queue is left
   out, counted, and told in its place.
-- Lines leave in batches, of at most what a pipe takes whole (PIPE_BUF): several workers that share one standard output
-  never write into each other's lines.
+- Lines gather for a moment and leave together: each time that the thread runs, it takes the interpreter from the loop,
+  and gives it back at each write.
+- Several workers that share one standard output never write into each other's lines: batches are at most what a pipe
+  takes whole (PIPE_BUF).  A regular file takes a write of any size whole, so there they are larger.
 - A stream that is broken breaks nobody.
 - The thread begins with the first line and ends with ``close``: a process that forks has none then.
 """
@@ -14,14 +16,17 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import threading
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import ClassVar, Final, TextIO
 
 BATCH: Final = 4096  # bytes, https://man7.org/linux/man-pages/man7/pipe.7.html: PIPE_BUF
+FILE_BATCH: Final = 65536  # bytes
 INTERVAL: Final = 0.02  # seconds for which lines gather before they are written
-LONGEST_QUEUE: Final = 8192  # lines
+LONGEST_QUEUE: Final = 8192  # lines, and as many again while they are being written
 
 
 def _words(count: int) -> str:
@@ -39,9 +44,10 @@ class LogWriter:
         self.dropped_line: Callable[[int], str] = _words
         self._dropped = 0  # lines, counted by whoever writes
         self._told = 0  # of these, by the thread
-        self._queue: deque[str] = deque()
+        self._queue: list[str] = []
         self._awake = False
         self._file = -1
+        self._batch = BATCH
         self._written_to = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -78,6 +84,8 @@ class LogWriter:
     def _run(self) -> None:
         self._stream.flush()  # what was printed before comes before
         self._file = self._stream.fileno()
+        if stat.S_ISREG(os.fstat(self._file).st_mode):
+            self._batch = FILE_BATCH
         while not self._closing.is_set():
             self._written_to.wait()
             self._written_to.clear()
@@ -87,21 +95,25 @@ class LogWriter:
         self._empty()  # what came since, and what came when the end came before the first round
 
     def _empty(self) -> None:
-        queue = self._queue
-        batch: list[str] = []
-        room = BATCH
-        while queue:
-            text = queue.popleft()
-            size = len(text) if text.isascii() else len(self._encoded(text))
-            if size > room:
-                self._send(self._encoded("".join(batch)))
-                batch, room = [], BATCH
-            batch.append(text)
-            room -= size
-        self._send(self._encoded("".join(batch)))
-        if dropped := self._dropped - self._told:
+        texts = self._queue[:]
+        del self._queue[: len(texts)]  # and not what has come meanwhile
+        dropped = self._dropped - self._told  # the queue has been full since the last of the texts came
+        self._send_batches(texts)
+        if dropped:
             self._told += dropped
             self._send(self._encoded(self.dropped_line(dropped)))
+
+    def _send_batches(self, texts: list[str]) -> None:
+        """Send whole texts, as many at once as a batch has room for; one that is longer goes alone."""
+        joined = "".join(texts)
+        data = self._encoded(joined)
+        ends = list(accumulate(map(len, texts if joined.isascii() else map(self._encoded, texts))))
+        first = start = 0
+        while first < len(ends):
+            first = max(first + 1, bisect_right(ends, start + self._batch))
+            end = ends[first - 1]
+            self._send(data[start:end])
+            start = end
 
     def _encoded(self, text: str) -> bytes:
         return text.encode(self.encoding, "backslashreplace")

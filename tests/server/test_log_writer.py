@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from corsproxy.server import log_writer
-from corsproxy.server.log_writer import BATCH, LogWriter
+from corsproxy.server.log_writer import BATCH, FILE_BATCH, LogWriter
 
 PATIENCE = 60
 
@@ -78,6 +78,27 @@ def test_a_pipe_that_nobody_reads_costs_lines_and_time_to_nobody(pipe, monkeypat
     assert len(lines) - len(told) == written - dropped
 
 
+def test_what_was_dropped_is_told_in_its_place(pipe, monkeypatch):
+    """Whoever reads the lines knows between which two of them the others are missing."""
+    monkeypatch.setattr(log_writer, "LONGEST_QUEUE", 3)
+    sent, sending, reading = [], threading.Event(), threading.Event()
+
+    def send(_, data):
+        sending.set()
+        reading.wait(PATIENCE)
+        sent.append(data)
+
+    monkeypatch.setattr(LogWriter, "_send", send)
+    writer = LogWriter(pipe[1])
+    writer.write("0\n")
+    sending.wait(PATIENCE)
+    for number in range(1, 8):
+        writer.write(f"{number}\n")
+    reading.set()
+    writer.close(PATIENCE)
+    assert b"".join(sent) == b"0\n1\n2\n3\n4 lines of this log were dropped, because its reader is too slow\n"
+
+
 def test_batches_are_what_a_pipe_takes_whole(pipe, monkeypatch):
     """So that the lines of several workers never mix."""
     _, stream = pipe
@@ -92,6 +113,32 @@ def test_batches_are_what_a_pipe_takes_whole(pipe, monkeypatch):
     assert all(len(data) <= BATCH and data.endswith(b"\n") for data in batches)
     assert set(long) == set(b"y\n")
     assert len(b"".join(batches)) == 500 * 300
+
+
+def test_several_lines_that_belong_together_stay_together(pipe, monkeypatch):
+    _, stream = pipe
+    sizes = []
+    monkeypatch.setattr(LogWriter, "_send", lambda self, data: sizes.append(data))
+    writer = LogWriter(stream)
+    for _ in range(50):
+        writer.write("\N{LATIN SMALL LETTER N WITH TILDE}" * 400 + "\n  and its explanation\n")
+    closed(writer, stream)
+    assert len(b"".join(sizes)) == 50 * (800 + 23)
+    assert all(len(data) <= BATCH and data.endswith(b"explanation\n") for data in sizes if data)
+
+
+def test_a_file_takes_more_at_once(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(LogWriter, "_send", lambda self, data: written.append(data))
+    with (tmp_path / "log").open("w") as stream:
+        writer = LogWriter(stream)
+        for _ in range(1000):
+            writer.write("x" * 199 + "\n")
+        writer.close(PATIENCE)
+    batches = [data for data in written if data]
+    assert max(map(len, batches)) > BATCH
+    assert all(len(data) <= FILE_BATCH and data.endswith(b"\n") for data in batches)
+    assert len(b"".join(batches)) == 200_000
 
 
 def test_a_stream_that_is_broken_breaks_nobody(pipe):
