@@ -86,6 +86,7 @@ class ExchangePrinter:
         self._stream = stream
         self._colour = colour
         self._sample = sample
+        self._everything = sample is not None and sample.everything
         self._advise = advise
         self._comment = comment
         self._denials = Denials()
@@ -103,7 +104,7 @@ class ExchangePrinter:
             explanation += self._remarks(comment)
         if exchange.shadow is not None:
             explanation += self._flip(exchange, exchange.shadow)
-        if explanation or (self._sample is not None and self._sample(exchange)):
+        if self._everything or explanation or (self._sample is not None and self._sample(exchange)):
             self._print(self._line(exchange, comment) + explanation)
 
     def say(self, line: str) -> None:
@@ -122,13 +123,13 @@ class ExchangePrinter:
             pass
 
     def _line(self, exchange: Exchange, comment: Comment) -> str:
-        status, target, origin = exchange.status, exchange.target, exchange.origin
+        status, method, target, origin = exchange.status, exchange.method, exchange.target, exchange.origin
         colour = _status_colour(status)
         line = (
-            f"{self._time_of_day()}  {_method(exchange.method[:_SHORT])}  "
+            f"{self._time_of_day()}  {_method(method if len(method) <= _SHORT else method[:_SHORT])}  "
             f"{_target(target) if len(target) <= _SHORT else shown_target(target)}  "
             f"{self._painted(str(status or _NO_STATUS), colour) if colour else status}  "
-            f"{exchange.duration * 1000:.0f} ms  "
+            f"{round(exchange.duration * 1000)} ms  "  # a format of its own would be read anew each time, compiled
             f"{(_text(origin) if len(origin) <= _SHORT else printable(origin.decode('latin-1'))) or '-'}  "
             f"{self._verdicts[exchange.decision.outcome.number]}"
         )

@@ -51,10 +51,11 @@ class Sample:
     def __init__(self, share: float, draw: Callable[[], float] = random.random) -> None:
         self._share = share
         self._draw = draw
+        self.everything = share >= 1
 
     def __call__(self, exchange: Exchange) -> bool:
         """Whether this one is."""
-        if self._share >= 1 or not 0 < exchange.status < 500 or exchange.failure or exchange.decision.outcome.denied:
+        if self.everything or not 0 < exchange.status < 500 or exchange.failure or exchange.decision.outcome.denied:
             return True
         return self._draw() < self._share
 
@@ -68,6 +69,7 @@ class JsonLog:
     def __init__(self, writer: Writer, sample: Sample | None, now: Callable[[], float] = time.time) -> None:
         self._write = writer.write
         self._sample = sample
+        self._everything = sample is not None and sample.everything
         self._now = now
         self._denials = Denials()
         self._drift = Drift()
@@ -80,7 +82,7 @@ class JsonLog:
 
     def __call__(self, exchange: Exchange) -> None:
         """Write one exchange, and what is new of its denial, of its upstream, and of what the shadow says of it."""
-        if self._sample is not None and self._sample(exchange):
+        if self._everything or (self._sample is not None and self._sample(exchange)):
             self._write(self.line(exchange))
         denial = self._denials.meet(exchange)
         if denial is not None:
