@@ -18,7 +18,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from corsproxy.proxy.alarm import Alarm
 from corsproxy.proxy.arrival import Arrival, Leads
 from corsproxy.proxy.client_connection import ClientConnection, Flow, Owner
-from corsproxy.proxy.head_reader import LONGEST_BLOCK, Block, PlainRequest, read_plain_request
+from corsproxy.proxy.head_reader import LONGEST_BLOCK, PlainRequest, read_plain_request
 from corsproxy.proxy.inflow import Inflow
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class FastLane(ClientConnection):
         self._lingering = Alarm(loop, _LINGER, self._close)
         self._flow: Flow | None = None
         self._held = b""
-        self._last: Block | None = None  # the header lines of the last request
+        self._last: PlainRequest | None = None
         self._inflow: Inflow | None = None  # the body of this lane's request
         self._finished: asyncio.Future[None] | None = None
         self._paused_body = False
@@ -203,11 +203,12 @@ class FastLane(ClientConnection):
     def _take(self, plain: PlainRequest) -> None:
         self.open = False
         self._late_head.clear()
-        self._last = plain.block if len(plain.block.text) <= LONGEST_BLOCK else None
+        self._last = plain if len(plain.block.text) <= LONGEST_BLOCK else None
         payload: Any = _NO_BODY
         if plain.length:
             payload = self._inflow = Inflow(plain.length, self)
-            payload.take(plain.rest)
+            rest, plain.rest = plain.rest, b""  # the last request is remembered, and its body is not
+            payload.take(rest)
         arrival = self.arrival = Arrival(plain.head, payload, self, keep_alive=True)
         self._walk.begin(arrival)
 

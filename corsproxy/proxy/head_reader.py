@@ -13,7 +13,7 @@ same ones with request after request, and they are forgotten with the connection
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, cast
 
 from corsproxy.http.target import read_ordinary
 from corsproxy.proxy.received import ReceivedLine, ResponseHead, Status, received_line
@@ -60,6 +60,7 @@ _MOST_BLOCKS: Final = 128
 _MOST_KEPT: Final = 1024  # lines; when they are too many, all are forgotten, which costs less than to know the oldest
 
 _blocks: Final[dict[bytes, Block]] = {}
+_heads: Final[dict[bytes, ResponseHead]] = {}
 _sent: Final[dict[bytes, Line]] = {}
 _received: Final[dict[bytes, ReceivedLine]] = {}
 _statuses: Final[dict[bytes, Status]] = {}
@@ -78,23 +79,31 @@ class Block:
 
 
 class PlainRequest:
-    """A request head, its lines, the length of the body that belongs to it, and what came behind the head."""
+    """A request head, its lines, the length of the body that belongs to it, and what came behind the head.
 
-    __slots__ = ("block", "head", "length", "rest")
+    ``data`` are the bytes of a head that is remembered as it stands: the same bytes are the same request, whole.
+    """
 
-    def __init__(self, head: RequestHead, block: Block, rest: bytes) -> None:
+    __slots__ = ("block", "data", "head", "length", "rest")
+
+    def __init__(self, head: RequestHead, block: Block, rest: bytes, data: bytes) -> None:
         self.head = head
         self.block = block
         self.length = block.length
         self.rest = rest
+        self.data = data
 
 
-def read_plain_request(data: bytes, limit: int, most_lines: int, last: Block | None = None) -> PlainRequest | None:
+def read_plain_request(
+    data: bytes, limit: int, most_lines: int, last: PlainRequest | None = None
+) -> PlainRequest | None:
     """The one request at the beginning of ``data``, its head of at most ``limit`` bytes and ``most_lines``, or None.
 
-    ``last`` are the lines that came before on the same connection.
+    ``last`` is what came before on the same connection, under the same limits.
     ``rest`` is no longer than the body; where more came, there is another request, and this reader takes none.
     """
+    if last is not None and last.data == data:
+        return last
     start, found, written = data.partition(b" HTTP/1.1\r\n")
     if written.endswith(b"\r\n\r\n"):  # nothing is behind the head; or what is, looks like no header line
         text, rest = written[:-4], b""
@@ -102,32 +111,32 @@ def read_plain_request(data: bytes, limit: int, most_lines: int, last: Block | N
         text, found, rest = written.partition(b"\r\n\r\n")
     if not found or len(data) - len(rest) > limit:
         return None
-    block = last if last is not None and last.text == text else _blocks.get(text) or _read_block(text)
+    block = last.block if last is not None and last.block.text == text else _blocks.get(text) or _read_block(text)
     if block is None or block.count > most_lines or len(rest) > block.length:
         return None
     method, _, target = start.partition(b" ")
     ordinary = read_ordinary(target)
     if method not in _METHODS or (ordinary is None and _is_target(target) is None):
         return None
-    return PlainRequest(RequestHead(method, target, b"1.1", block.fields, ordinary), block, rest)
+    head = RequestHead(method, target, b"1.1", block.fields, ordinary)
+    head.repeats = not block.length and len(data) <= LONGEST_BLOCK
+    return PlainRequest(head, block, rest, data if head.repeats else b"")
 
 
 def _read_block(block: bytes) -> Block | None:
     """The header lines of a request, if there is but one of each name; of two, parsers would count some."""
     texts = block.split(b"\r\n")
-    fields = Fields()
-    remembered = len(block) <= LONGEST_BLOCK
-    for text in texts:
-        line = _sent.get(text)
-        if line is None:
-            line = _read_sent(text)
-            remembered = False  # a line of it is never remembered, or has come for the first time
-        if line is None or not fields.add(line):
+    lines = [_sent.get(text) for text in texts]
+    known = all(lines)  # else a line of it is never remembered, or has come for the first time
+    if not known:
+        lines = [line or _read_sent(text) for line, text in zip(lines, texts, strict=True)]
+        if not all(lines):
             return None
-    if not fields.host:
+    fields = Fields()
+    if not fields.take(cast("list[Line]", lines)) or not fields.host:
         return None
     read = Block(block, fields, len(texts), int(fields.first(b"content-length") or b"0"))
-    if remembered:
+    if known and len(block) <= LONGEST_BLOCK:
         if len(_blocks) >= _MOST_BLOCKS:
             _blocks.clear()
         _blocks[block] = read
@@ -136,17 +145,31 @@ def _read_block(block: bytes) -> Block | None:
 
 def read_plain_response(head: bytes) -> ResponseHead | None:
     """The final response whose head, up to the empty line, is ``head``; or None."""
+    return _heads.get(head) or _read_response(head)
+
+
+def _read_response(head: bytes) -> ResponseHead | None:
     texts = head.split(b"\r\n")
-    status = _statuses.get(texts[0]) or _read_status(texts[0])
+    start = texts.pop(0)
+    status = _statuses.get(start) or _read_status(start)
     if status is None:
         return None
-    read = ResponseHead(b"1.1", status)
-    for place in range(1, len(texts)):
-        line = _received.get(texts[place]) or _read_received(texts[place])
-        if line is None:
+    lines = [_received.get(text) for text in texts]
+    known = all(lines)
+    if not known:
+        lines = [line or _read_received(text) for line, text in zip(lines, texts, strict=True)]
+        if not all(lines):
             return None
-        read.add(line)
-    return read if len(read.all(b"content-length")) < 2 else None
+    read = ResponseHead(b"1.1", status, cast("list[ReceivedLine]", lines))
+    if len(read.all(b"content-length")) > 1:
+        return None
+    if known and len(head) <= LONGEST_BLOCK:
+        # Each of its lines has come before: so may the whole.  Answers of one second that are as long as each other do.
+        read.repeats = True
+        if len(_heads) >= _MOST_BLOCKS:
+            _heads.clear()
+        _heads[head] = read
+    return read
 
 
 def _read_status(text: bytes) -> Status | None:

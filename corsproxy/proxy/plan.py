@@ -139,7 +139,20 @@ class Arrived:
 
 
 def plan(table: RuleTable, head: RequestHead, client: Client) -> Answer | Forward:
-    """Judge a request head against the table.  Never raises: what is malformed has its answer too."""
+    """Judge a request head against the table.  Never raises: what is malformed has its answer too.
+
+    A head that repeats is judged once: nothing else has a say than the table, the head and the client.
+    """
+    known = head.planned
+    if known is not None and head.table is table and head.client is client:
+        return known
+    planned = _judge(table, head, client)
+    if head.repeats:
+        head.table, head.client, head.planned = table, client, planned
+    return planned
+
+
+def _judge(table: RuleTable, head: RequestHead, client: Client) -> Answer | Forward:
     if head.target == b"*" or head.method == b"CONNECT":
         return _about_the_proxy(head)
     try:

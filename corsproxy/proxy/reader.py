@@ -12,12 +12,14 @@ from typing import Any, Final, Protocol
 import httptools
 
 from corsproxy.errors import ConnectionLost, MalformedResponse
-from corsproxy.http.fields import connection_options, is_field_value
+from corsproxy.http.fields import is_field_value
 from corsproxy.proxy.framing import CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing, response_framing
 from corsproxy.proxy.head_reader import read_plain_response
 from corsproxy.proxy.received import Field, ResponseHead, Status, received_line
 
 MAX_HEAD: Final = 256 * 1024  # bytes; Chromium itself gives up between 255 and 300 KB
+_HEAD_END: Final = b"\r\n\r\n"
+_MAX_LINES: Final = MAX_HEAD - len(_HEAD_END)
 _MAX_INTERIM: Final = 32  # 1xx heads before the answer; more is a flood
 
 # Bytes of a chunked body that are neither content nor its shortest framing: extensions, zeros before a size, trailers.
@@ -68,6 +70,8 @@ class ResponseReader:
         "_sink",
         "_state",
         "_upgrade",
+        "begun",
+        "done",
         "reusable",
     )
 
@@ -80,17 +84,9 @@ class ResponseReader:
         self._interims = 0
         self._remaining = 0
         self._parser: _MessageParser | None = None  # of a chunked body
+        self.begun = False  # whether the head of the final response has come
+        self.done = False  # whether the response is whole, or HTTP has ended by an upgrade
         self.reusable = False  # whether the connection may serve another request; known when done
-
-    @property
-    def done(self) -> bool:
-        """Whether the response is whole (or HTTP has ended by an upgrade)."""
-        return self._state == _NOTHING
-
-    @property
-    def begun(self) -> bool:
-        """Whether the head of the final response has come."""
-        return self._state != _HEAD
 
     def feed(self, data: bytes) -> None:
         """Take what the upstream sent."""
@@ -109,8 +105,7 @@ class ResponseReader:
         """The upstream closed its side."""
         self.reusable = False
         if self._state == _REST:
-            self._state = _NOTHING
-            self._sink.end(())
+            self._finish(())
         elif self._state == _HEAD:
             raise ConnectionLost("it closed the connection without an answer")
         elif self._state != _NOTHING:
@@ -119,52 +114,54 @@ class ResponseReader:
     def _feed_head(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
         while True:
-            raw, end, rest = buffer.partition(b"\r\n\r\n")
-            if not b"HTTP/1.".startswith(buffer[:7]):
-                raise MalformedResponse("it does not speak HTTP/1")
-            if not end:
-                self._keep(buffer)
-                return
-            if len(raw) + len(end) > MAX_HEAD:
-                raise MalformedResponse(f"its head is larger than {MAX_HEAD} bytes")
-            head, parser = read_plain_response(raw), None
+            raw, end, rest = buffer.partition(_HEAD_END)
+            parser = None
+            head = read_plain_response(raw) if end and len(raw) <= _MAX_LINES else None
             if head is None:
-                parser = _MessageParser(raw + end)
+                parser = self._parse_head(buffer, raw, end)
+                if parser is None:
+                    return
                 head = parser.head
-            if not self._interim(head):
+            if head.status >= 200 or head.status == 101:  # RFC 9110 15.2
                 self._begin(head, parser, rest)
                 return
+            self._interim(head)
             buffer = rest
 
-    def _keep(self, buffer: bytes) -> None:
-        """An unfinished head waits for more, within bounds."""
-        if len(buffer) > MAX_HEAD:
+    def _parse_head(self, buffer: bytes, raw: bytes, end: bytes) -> _MessageParser | None:
+        """A head that is not plain; None where it is unfinished, and waits for more, within bounds."""
+        if not b"HTTP/1.".startswith(buffer[:7]):
+            raise MalformedResponse("it does not speak HTTP/1")
+        if len(raw) + len(end) > MAX_HEAD:
             raise MalformedResponse(f"its head is larger than {MAX_HEAD} bytes")
+        if end:
+            return _MessageParser(raw + end)
         self._buffer = buffer
+        return None
 
-    def _interim(self, head: ResponseHead) -> bool:
-        if head.status >= 200 or head.status == 101:  # RFC 9110 15.2
-            return False
+    def _interim(self, head: ResponseHead) -> None:
         self._interims += 1
         if self._interims > _MAX_INTERIM:
             raise MalformedResponse(f"it sent more than {_MAX_INTERIM} interim responses")
         self._sink.interim(head)
-        return True
 
     def _begin(self, head: ResponseHead, parser: _MessageParser | None, rest: bytes) -> None:
+        self.begun = True
         if head.status == 101:  # RFC 9110 15.2.2
             self._switch(head, rest)
             return
-        codings, lengths = head.all(b"transfer-encoding"), head.all(b"content-length")
-        framing = response_framing(self._method, head.version, head.status, codings, lengths)
-        self.reusable = _persists(head) and framing is not UNTIL_CLOSE
+        framing = _framing(head, self._method)
+        self.reusable = head.persists and framing is not UNTIL_CLOSE
         self._sink.head(head, framing)
-        if framing is NO_BODY or (framing.kind is LENGTH and not framing.length):
-            self._finish(())
-        elif framing is CHUNKED and parser is not None:
-            self._state, self._parser = _CHUNKS, parser
-        elif framing.kind is LENGTH:
+        if framing.kind is LENGTH and framing.length:
             self._state, self._remaining = _SIZED, framing.length
+            if rest:
+                self._feed_length(rest)
+            return
+        if framing is CHUNKED and parser is not None:
+            self._state, self._parser = _CHUNKS, parser
+        elif framing is NO_BODY or framing.kind is LENGTH:
+            self._finish(())
         else:
             self._state = _REST
         if rest:
@@ -174,7 +171,7 @@ class ResponseReader:
         protocols = [value.strip().lower() for value in head.all(b"upgrade")]
         if not self._upgrade or protocols != [self._upgrade]:
             raise MalformedResponse("it switched to a protocol that nobody asked for")
-        self._state = _NOTHING
+        self._state, self.done = _NOTHING, True
         self._sink.switched(head, rest)
 
     def _feed_length(self, data: bytes) -> None:
@@ -202,18 +199,20 @@ class ResponseReader:
             self._finish(parser.trailers)
 
     def _finish(self, trailers: Sequence[Field]) -> None:
-        self._state = _NOTHING
+        self._state, self.done = _NOTHING, True
         self._parser = None
         self._sink.end(trailers)
 
 
-def _persists(head: ResponseHead) -> bool:
-    """https://www.rfc-editor.org/rfc/rfc9112#section-9.3."""
-    values = head.all(b"connection")
-    if not values:
-        return head.version == b"1.1"
-    options = connection_options(values)
-    return b"close" not in options and (head.version == b"1.1" or b"keep-alive" in options)
+def _framing(head: ResponseHead, method: bytes) -> Framing:
+    """The framing of the body behind ``head``; of all methods only HEAD makes a difference."""
+    framing = head.framing
+    if framing is None or method == b"HEAD":
+        codings, lengths = head.all(b"transfer-encoding"), head.all(b"content-length")
+        framing = response_framing(method, head.version, head.status, codings, lengths)
+        if method != b"HEAD":
+            head.framing = framing
+    return framing
 
 
 class _MessageParser:

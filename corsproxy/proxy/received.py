@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM
+from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM, connection_options
+from corsproxy.proxy.framing import Framing
+
+if TYPE_CHECKING:
+    from corsproxy.proxy.response import Told
 
 Field = tuple[bytes, bytes]
 
@@ -55,30 +59,54 @@ class Status:
         self.line = b"HTTP/1.1 %d %b\r\n" % (code, reason)
 
 
+_NONE: Final[frozenset[bytes]] = frozenset()
+
+
 class ResponseHead:
-    """A response head as the upstream sent it, checked by the parser; ``version`` is b"1.1"."""
+    """A response head as the upstream sent it, checked by the parser; ``version`` is b"1.1".
 
-    __slots__ = ("_values", "lines", "start", "status", "version")
+    One that comes again, byte for byte, may be the same object again (``repeats``), and what was found out about it is
+    kept with it.
+    """
 
-    def __init__(self, version: bytes, start: Status, lines: Iterable[ReceivedLine] = ()) -> None:
+    __slots__ = (
+        "_fields",
+        "_values",
+        "framing",
+        "lines",
+        "options",
+        "persists",
+        "repeats",
+        "start",
+        "status",
+        "told",
+        "version",
+    )
+
+    def __init__(self, version: bytes, start: Status, lines: list[ReceivedLine]) -> None:
         self.version = version
         self.start = start
         self.status = start.code
-        self.lines: list[ReceivedLine] = []
-        self._values: dict[bytes, tuple[bytes, ...]] = {}
-        for line in lines:
-            self.add(line)
-
-    def add(self, line: ReceivedLine) -> None:
-        """Add a line, while the head is being read."""
-        self.lines.append(line)
-        before = self._values.get(line.name)
-        self._values[line.name] = line.values if before is None else before + line.values
+        self.lines = lines
+        values = {line.name: line.values for line in lines}
+        self._values = values if len(values) == len(lines) else _gathered(lines)
+        self._fields: list[Field] | None = None
+        connection = values.get(b"connection")
+        # The names that it declares hop-by-hop, and whether the upstream keeps the connection
+        # (https://www.rfc-editor.org/rfc/rfc9112#section-9.3).
+        self.options = connection_options(self.all(b"connection")) if connection else _NONE
+        self.persists = b"close" not in self.options and (version == b"1.1" or b"keep-alive" in self.options)
+        self.repeats = False
+        self.framing: Framing | None = None  # of the body that follows, unless HEAD was asked; once somebody has asked
+        self.told: Told | None = None  # what the last client was told of it, if it repeats
 
     @property
     def fields(self) -> Sequence[Field]:
         """Name and value of every line, as they came."""
-        return [line.field for line in self.lines]
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = [line.field for line in self.lines]
+        return fields
 
     @property
     def names(self) -> Iterable[bytes]:
@@ -88,3 +116,12 @@ class ResponseHead:
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """The values of every line of that lower-case name."""
         return self._values.get(name, ())
+
+
+def _gathered(lines: Iterable[ReceivedLine]) -> dict[bytes, tuple[bytes, ...]]:
+    """The values by name, where a name has several lines."""
+    values: dict[bytes, tuple[bytes, ...]] = {}
+    for line in lines:
+        before = values.get(line.name)
+        values[line.name] = line.values if before is None else before + line.values
+    return values

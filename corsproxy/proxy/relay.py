@@ -17,7 +17,7 @@ from corsproxy.http.fields import HOP_BY_HOP
 from corsproxy.proxy.framing import CHUNKED, LENGTH, UNTIL_CLOSE, Framing
 from corsproxy.proxy.plan import Forward
 from corsproxy.proxy.received import Field, ResponseHead
-from corsproxy.proxy.response import Delivery, delivery, interim_head, response_head, switching_head
+from corsproxy.proxy.response import Delivery, Told, delivery, interim_head, response_head, switching_head
 from corsproxy.proxy.sockets import reset
 from corsproxy.proxy.tunnel import Tunnel
 from corsproxy.proxy.upstream import UpstreamConnection
@@ -144,8 +144,17 @@ class Relay:
         self._exchange.heard = _now()
         if self._most is not None and framing.length > self._most:
             raise self._too_large()
-        delivered = delivery(framing, version=self._version, closes=self._arrival.closes())
-        self._parts.append(response_head(self._forward, head, delivered, self._date))
+        forward, closes = self._forward, self._arrival.closes()
+        told = head.told
+        if told is not None and told.serves(forward, framing, self._version, self._date, closes=closes):
+            delivered = told.delivered
+            self._parts.append(told.data)
+        else:
+            delivered = delivery(framing, version=self._version, closes=closes)
+            data = response_head(forward, head, delivered, self._date)
+            self._parts.append(data)
+            if head.repeats:
+                head.told = Told(forward, head, framing, delivered, self._date, data)
         self._chunked = delivered.framing is CHUNKED
         self._endless = framing.kind is not LENGTH and _is_event_stream(head.fields)
         self._exchange.status = head.status

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from corsproxy.http.fields import HOP_BY_HOP, connection_options, list_members
 from corsproxy.http.forwarded import FOLD, Forwarding, is_forwarded_field
 from corsproxy.http.target import Target
+
+if TYPE_CHECKING:
+    from corsproxy.config.table import RuleTable
+    from corsproxy.proxy.plan import Answer, Forward
 
 Field = tuple[bytes, bytes]
 
@@ -112,31 +116,25 @@ class Fields:
         self.host = self.origin = self.traceparent = b""  # what the first such line says
         self.addressed: tuple[str, bytes] | None = None  # what the Host line says, once somebody has read it
         self._whole: bytes | None = None
-        for written, value in lines:
-            self.add(header_line(written, value))
+        known = [header_line(written, value) for written, value in lines]
+        if known:
+            self.take(known)
 
-    def add(self, line: Line) -> bool:
-        """Add a line, while the fields are being read; whether it is the first of its name."""
-        name, use = line.name, line.use
-        before = self._read.get(name)
-        self._read[name] = line.values if before is None else before + line.values
-        if use & _PASS:
-            self.passed.append(line)
-        elif use & _FORWARDED:
-            self.forwarded.append((name, line.value))
-        if use & _UNUSUAL:
-            self.unusual = True
-        if use & _READ and before is None:
-            self._note(name, line.value)
-        return before is None
-
-    def _note(self, name: bytes, value: bytes) -> None:
-        if name == b"host":
-            self.host = value
-        elif name == b"origin":
-            self.origin = value
-        elif name == b"traceparent":
-            self.traceparent = value
+    def take(self, lines: Sequence[Line]) -> bool:
+        """Sort all the lines, once; whether there is but one of each name."""
+        read = {line.name: line.values for line in lines}
+        single = len(read) == len(lines)
+        self._read = read if single else _gathered(lines)
+        self.passed = [line for line in lines if line.use & _PASS]
+        uses = 0
+        for line in lines:
+            uses |= line.use
+        if uses & _FORWARDED:
+            self.forwarded = [(line.name, line.value) for line in lines if line.use & _FORWARDED]
+        self.unusual = bool(uses & _UNUSUAL)
+        self.host, self.origin = self.first(b"host"), self.first(b"origin")
+        self.traceparent = self.first(b"traceparent")
+        return single
 
     @property
     def whole(self) -> bytes:
@@ -177,13 +175,24 @@ class Fields:
         return b"trailers" in [member.lower() for member in list_members(self.all(b"te"))]
 
 
+def _gathered(lines: Iterable[Line]) -> dict[bytes, tuple[bytes, ...]]:
+    """The values by name, where a name has several lines."""
+    values: dict[bytes, tuple[bytes, ...]] = {}
+    for line in lines:
+        before = values.get(line.name)
+        values[line.name] = line.values if before is None else before + line.values
+    return values
+
+
 class RequestHead:
     """The request line, byte for byte, and the header lines; ``version`` is b"1.1".
 
     ``ordinary`` is the target taken apart, where whoever read the head has seen that it is an ordinary one.
+    One that comes again on its connection, byte for byte, may be the same object again (``repeats``); then ``planned``
+    is what ``client`` was to get by ``table``.
     """
 
-    __slots__ = ("fields", "method", "ordinary", "target", "version")
+    __slots__ = ("client", "fields", "method", "ordinary", "planned", "repeats", "table", "target", "version")
 
     def __init__(
         self, method: bytes, target: bytes, version: bytes, fields: Fields, ordinary: Target | None = None
@@ -193,3 +202,7 @@ class RequestHead:
         self.version = version
         self.fields = fields
         self.ordinary = ordinary
+        self.repeats = False
+        self.table: RuleTable | None = None
+        self.client: Client | None = None
+        self.planned: Answer | Forward | None = None

@@ -24,8 +24,9 @@ def identified(planned: Answer | Forward, table: RuleTable, arrival: Arrival) ->
     arrival.exchange.request_id = name
     if isinstance(planned, Answer):
         return planned
-    planned.lines += b"%b: %b\r\n" % (table.request_id, name)
-    return planned
+    named = planned.under(planned.rule, planned.decision)  # the plan serves other requests, too
+    named.lines += b"%b: %b\r\n" % (table.request_id, name)
+    return named
 
 
 def _is_believed(name: bytes, table: RuleTable, arrival: Arrival) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 from corsproxy.config.table import Rule
 from corsproxy.cors.decision import Decision
-from corsproxy.http.fields import connection_options, merge_vary
+from corsproxy.http.fields import merge_vary
 from corsproxy.http.references import rewrite_link, rewrite_refresh
 from corsproxy.proxy.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing
 from corsproxy.proxy.plan import Forward
@@ -52,6 +52,46 @@ def delivery(framing: Framing, *, version: bytes, closes: bool) -> Delivery:
     return Delivery(CHUNKED, closes=closes, version=version)
 
 
+class Told:
+    """A head that repeats, as a client was told it: the bytes serve whoever would be told the same.
+
+    Nothing else than what stands here has a say: no line of such a head is rewritten for what the client addressed.
+    """
+
+    __slots__ = ("_closes", "_date", "_decision", "_framing", "_rule", "_version", "data", "delivered")
+
+    def __init__(  # as it was written, and all that it depends on
+        self,
+        forward: Forward,
+        head: ResponseHead,
+        framing: Framing,
+        delivered: Delivery,
+        date: Callable[[], bytes],
+        data: bytes,
+    ) -> None:
+        self._rule = forward.rule
+        self._decision = forward.decision
+        self._framing = framing  # the upstream's
+        self._version = delivered.version
+        self._closes = delivered.closes
+        self._date = date() if _lacks_date(head, _dropped(forward.rule, head)) else b""
+        self.delivered = delivered
+        self.data = data
+
+    def serves(
+        self, forward: Forward, framing: Framing, version: bytes, date: Callable[[], bytes], *, closes: bool
+    ) -> bool:
+        """Whether another client is told the same."""
+        return (
+            self._decision is forward.decision
+            and self._rule is forward.rule
+            and self._framing is framing
+            and self._version == version
+            and self._closes == closes
+            and (not self._date or self._date == date())
+        )
+
+
 def response_head(forward: Forward, head: ResponseHead, delivered: Delivery, date: Callable[[], bytes]) -> bytes:
     """The whole head, for a final response; ``date`` tells the IMF-fixdate, for an upstream without a clock."""
     rule, decision = forward.rule, forward.decision
@@ -59,7 +99,7 @@ def response_head(forward: Forward, head: ResponseHead, delivered: Delivery, dat
     everyday = dropped is rule.response_drops and not rule.response_edits.removed  # no plain line is among them
     lines = [head.start.line]
     lines += [line.whole if line.plain and everyday else _judged(forward, line, dropped) for line in head.lines]
-    if b"date" in dropped or not head.all(b"date"):
+    if _lacks_date(head, dropped):
         # https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1: a recipient with a clock adds what is missing.
         lines.append(b"Date: %b\r\n" % date())
     lines.append(rule.response_edits.lines)
@@ -109,6 +149,11 @@ def switching_head(forward: Forward, head: ResponseHead, date: Callable[[], byte
     return lines[:-2] + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % forward.upgrade
 
 
+def _lacks_date(head: ResponseHead, dropped: frozenset[bytes]) -> bool:
+    """Whether the proxy writes the date, for want of the upstream's."""
+    return b"date" in dropped or not head.all(b"date")
+
+
 def _exposed(head: ResponseHead, dropped: frozenset[bytes]) -> bytes:
     names = {line.name for line in head.lines if not is_grant(line.name)} - _NEVER_EXPOSED - dropped
     return b"Access-Control-Expose-Headers: %b\r\n" % b", ".join(sorted(names)) if names else b""
@@ -133,8 +178,8 @@ def _value_rewritten(rule: Rule, authority: bytes, line: ReceivedLine) -> bytes:
 
 def _dropped(rule: Rule, head: ResponseHead) -> frozenset[bytes]:
     dropped = rule.response_drops
-    if (connection := head.all(b"connection")) and not (options := connection_options(connection)) <= dropped:
-        dropped |= options
+    if head.options and not head.options <= dropped:
+        dropped |= head.options
     if head.status == 204 or head.status < 200:  # RFC 9110 8.6: no Content-Length in 1xx and 204
         dropped |= {b"content-length"}
     return dropped
