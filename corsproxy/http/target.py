@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Container
 from functools import lru_cache
 from typing import Final
 
@@ -45,10 +46,16 @@ class Target:  # no named tuple: compiled, one costs ten times as much to make a
         self.lenient = lenient
 
 
+
+
+def _keeping(kept: Container[int]) -> bytes:
+    """A table for ``bytes.translate`` that changes whatever is not ``kept``: the cheapest way to look at each byte."""
+    return bytes(byte if byte in kept else byte ^ 1 for byte in range(256))
+
+
 # What nearly all requests look like: nothing to decode, nothing that two servers read differently.
-_is_ordinary: Final = re.compile(
-    rb"(?:/[0-9A-Za-z_~!$&'()*+,=:@\-][0-9A-Za-z_~!$&'()*+,=:@.\-]*+)*+/?(?:\?[!-\"$-~]*)?",
-).fullmatch
+_ORDINARY_PATH: Final = _keeping(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_~!$&'()*+,=:@.-/")
+_ORDINARY_QUERY: Final = _keeping({*range(0x21, 0x7F)} - {ord("#")})
 
 # Printable ASCII without "#"; the path ends at the first "?".  A URI has no other bytes (RFC 3986 section 2); browsers
 # escape the rest.  Braces, quotes and bars are no URI characters either, but browsers send them and APIs expect them.
@@ -83,11 +90,17 @@ def parse_target(target: bytes) -> Target:
 
 def read_ordinary(target: bytes) -> Target | None:
     """What ``parse_target`` says of nearly every target; None for those that it must look at with care."""
-    if not target.startswith(b"/") or _is_ordinary(target) is None:
+    path, mark, query = target.partition(b"?")
+    if (
+        path.translate(_ORDINARY_PATH) != path
+        or not path.startswith(b"/")
+        or b"//" in path
+        or b"/." in path
+        or query.translate(_ORDINARY_QUERY) != query
+    ):
         return None
-    path = target.partition(b"?")[0]
     key = path.decode("ascii")
-    return Target(None, path, target[len(path) :], key, key)
+    return Target(None, path, mark + query, key, key)
 
 
 def _parse_with_care(target: bytes) -> Target:

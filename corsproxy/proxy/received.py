@@ -30,7 +30,7 @@ class ReceivedLine:
     def __init__(self, name: bytes, written: bytes, value: bytes, plain: bool) -> None:  # noqa: FBT001  # a fact
         self.name = name  # lower case
         self.field = (written, value)  # as they came
-        self.values = (value,)  # the values of all lines of this name, when it is the only one
+        self.values: tuple[bytes, ...] = (value,)  # the values of all lines of this name, when it is the only one
         self.whole = b"%b: %b\r\n" % (written, value)  # as it goes on
         self.plain = plain  # nothing but a rule's own edits can keep or change it
 

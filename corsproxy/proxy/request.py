@@ -88,7 +88,7 @@ class Line:
         self.use = use
         self.written = written  # the name as it came
         self.value = value
-        self.values = (value,)  # the values of all lines of this name, when it is the only one
+        self.values: tuple[bytes, ...] = (value,)  # the values of all lines of this name, when it is the only one
         self.whole = b"%b: %b\r\n" % (written, value)  # as it goes on
 
 
