@@ -46,8 +46,6 @@ class Target:  # no named tuple: compiled, one costs ten times as much to make a
         self.lenient = lenient
 
 
-
-
 def _keeping(kept: Container[int]) -> bytes:
     """A table for ``bytes.translate`` that changes whatever is not ``kept``: the cheapest way to look at each byte."""
     return bytes(byte if byte in kept else byte ^ 1 for byte in range(256))

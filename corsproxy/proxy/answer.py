@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from corsproxy.http.answers import ANSWER_LINES, REASONS, body_for
-from corsproxy.proxy.framing import NO_BODY
 from corsproxy.proxy.plan import Answer
-from corsproxy.proxy.response import Delivery, connection_lines, cors_lines
+from corsproxy.proxy.response import connection_lines, cors_lines
 
 _STARTS: Final = {
     status: b"HTTP/1.1 %d %b\r\nDate: " % (status, REASONS.get(status, b"")) for status in range(100, 600)
@@ -19,17 +18,13 @@ def answer_bytes(
     answer: Answer, accept: Sequence[bytes], *, method: bytes, version: bytes, closes: bool, date: bytes
 ) -> bytes:
     """Head and body; ``accept`` are the request's Accept values, ``date`` is the current IMF-fixdate."""
-    own = answer.own
-    lines = [_STARTS[answer.status], date, b"\r\n", own.headers]
-    body = b""
+    own, status = answer.own, answer.status
+    content, body = b"", b""
     if own.detail:
         media_type, body = body_for(own, accept)
-        lines.append(b"Content-Type: %b\r\nContent-Length: %d\r\n" % (media_type, len(body)))
-        lines.append(ANSWER_LINES)
-    elif answer.status != 204:  # RFC 9110 8.6: a 204 has no Content-Length
-        lines.append(b"Content-Length: 0\r\n")
-    lines.append(cors_lines(answer.decision))
-    lines.append(connection_lines(Delivery(NO_BODY, closes=closes, version=version)))
-    if method != b"HEAD":
-        lines.append(body)
-    return b"".join(lines)
+        content = b"Content-Type: %b\r\nContent-Length: %d\r\n%b" % (media_type, len(body), ANSWER_LINES)
+    elif status != 204:  # RFC 9110 8.6: a 204 has no Content-Length
+        content = b"Content-Length: 0\r\n"
+    granted, connection = cors_lines(answer.decision), connection_lines(version, closes=closes)
+    head = b"".join([_STARTS[status], date, b"\r\n", own.headers, content, granted, connection])
+    return head if method == b"HEAD" else head + body

@@ -61,7 +61,7 @@ class Arrival:
         self.head = head
         self.payload = payload
         self.downstream = downstream
-        self.client = downstream.client
+        client = self.client = downstream.client
         self.refusal: OwnAnswer | None = downstream.refusal
         self._wants_keep_alive = keep_alive
         self.planned: Answer | Forward | None = None
@@ -72,14 +72,14 @@ class Arrival:
         self.over = False
         self._task: object = None  # aiohttp's; it sets this to None at the end, to break a cycle
         fields = head.fields
-        exchange = self.exchange = Exchange(
-            self.client.peer or "", head.method, head.target, fields.host, fields.origin
-        )
-        if self.client.tls:
+        exchange = self.exchange = Exchange(client.peer or "", head.method, head.target, fields.host, fields.origin)
+        exchange.head, exchange.peer, exchange.passed = head, client, fields.passed
+        if client.tls:
             exchange.scheme = "https"
-        exchange.websocket = bool(fields.upgrade())
-        exchange.head, exchange.peer, exchange.passed = head, self.client, fields.passed
-        exchange.traceparent = fields.traceparent
+        if fields.unusual:
+            exchange.websocket = bool(fields.upgrade())
+        if fields.traceparent:
+            exchange.traceparent = fields.traceparent
 
     def finish(self, *, keeps_alive: bool) -> None:
         """The walk has ended; ``keeps_alive``: the client's connection may serve another request."""

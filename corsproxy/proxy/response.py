@@ -106,7 +106,9 @@ def response_head(forward: Forward, head: ResponseHead, delivered: Delivery, dat
     if rule.policy is not None:
         exposed = _exposed(head, dropped) if decision.exposes_actual else b""
         lines.append(cors_lines(decision, head.all(b"vary"), exposed))
-    lines.append(connection_lines(delivered))
+    if delivered.framing is CHUNKED:
+        lines.append(b"Transfer-Encoding: chunked\r\n")
+    lines.append(connection_lines(delivered.version, closes=delivered.closes))
     return b"".join(lines)
 
 
@@ -119,14 +121,11 @@ def cors_lines(decision: Decision, vary: Sequence[bytes] = (), exposed: bytes = 
     return lines + b"Vary: %b\r\n" % merged if merged else lines
 
 
-def connection_lines(delivered: Delivery) -> bytes:
-    """The lines about the client's own connection, and the empty line that ends the head."""
-    lines = b"Transfer-Encoding: chunked\r\n" if delivered.framing is CHUNKED else b""
-    if delivered.closes:
-        return lines + b"Connection: close\r\n\r\n"
-    if delivered.version == b"1.0":
-        return lines + b"Connection: keep-alive\r\n\r\n"
-    return lines + b"\r\n"
+def connection_lines(version: bytes, *, closes: bool) -> bytes:
+    """What a client of that version is told of its own connection, and the empty line that ends the head."""
+    if closes:
+        return b"Connection: close\r\n\r\n"
+    return b"Connection: keep-alive\r\n\r\n" if version == b"1.0" else b"\r\n"
 
 
 def interim_head(forward: Forward, head: ResponseHead) -> bytes:

@@ -154,13 +154,12 @@ class Walk:
         if client is None or client.is_closing():
             self.abandon(arrival)
             return
-        arrival.exchange.status, arrival.exchange.limit = answer.status, answer.own.limit
+        exchange, own, head = arrival.exchange, answer.own, arrival.head
+        exchange.status, exchange.limit = answer.status, own.limit
         closes = answer.closes or arrival.closes()
-        head = arrival.head
+        accept = arrival.accept if own.detail else ()
         client.write(
-            answer_bytes(
-                answer, arrival.accept, method=head.method, version=head.version, closes=closes, date=self._date()
-            )
+            answer_bytes(answer, accept, method=head.method, version=head.version, closes=closes, date=self._date())
         )
         self._finish(arrival, keeps_alive=not closes)
 

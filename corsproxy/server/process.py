@@ -63,7 +63,8 @@ def _observer(metrics: Metrics | None, other: Observer | None) -> Observer:
     """Who is told of an exchange: without a layer where there is one to tell."""
     if metrics is None or other is None:
         return metrics or other or _nobody
-    return Both(metrics, other)
+    # The bound methods: to call an object makes plain Python look for the method each time.
+    return Both(metrics.__call__, other).__call__
 
 
 class Prepared(NamedTuple):

@@ -57,7 +57,8 @@ def delivered(exchange: Exchange, table: RuleTable) -> Headers | None:
     if isinstance(planned, Forward) and exchange.status == 101:
         return (*lines_of(b"\r\n" + planned.decision.lines), *_SWITCH)
     own = planned.own if isinstance(planned, Answer) else OwnAnswer(exchange.status, "")
-    answer = Answer(own._replace(status=exchange.status), exchange.decision, exchange.rule)
+    own = OwnAnswer(exchange.status, own.detail, own.headers, own.limit)
+    answer = Answer(own, exchange.decision, exchange.rule)
     return lines_of(answer_bytes(answer, (), method=exchange.method, version=b"1.1", closes=False, date=date))
 
 
