@@ -103,6 +103,7 @@ def read_plain_request(
     ``rest`` is no longer than the body; where more came, there is another request, and this reader takes none.
     """
     if last is not None and last.data == data:
+        last.head.repeats = True  # not before: most connections wait idle after requests that do not come again
         return last
     start, found, written = data.partition(b" HTTP/1.1\r\n")
     if written.endswith(b"\r\n\r\n"):  # nothing is behind the head; or what is, looks like no header line
@@ -111,7 +112,8 @@ def read_plain_request(
         text, found, rest = written.partition(b"\r\n\r\n")
     if not found or len(data) - len(rest) > limit:
         return None
-    block = last.block if last is not None and last.block.text == text else _blocks.get(text) or _read_block(text)
+    known_lines = last is not None and last.block.text == text
+    block = last.block if last is not None and known_lines else _blocks.get(text) or _read_block(text)
     if block is None or block.count > most_lines or len(rest) > block.length:
         return None
     method, _, target = start.partition(b" ")
@@ -119,8 +121,8 @@ def read_plain_request(
     if method not in _METHODS or (ordinary is None and _is_target(target) is None):
         return None
     head = RequestHead(method, target, b"1.1", block.fields, ordinary)
-    head.repeats = not block.length and len(data) <= LONGEST_BLOCK
-    return PlainRequest(head, block, rest, data if head.repeats else b"")
+    head.known_lines = known_lines
+    return PlainRequest(head, block, rest, data if not block.length and len(data) <= LONGEST_BLOCK else b"")
 
 
 def _read_block(block: bytes) -> Block | None:

@@ -98,11 +98,18 @@ class Forward:
 
     def under(self, rule: Rule, decision: Decision) -> Forward:
         """The same, as another rule and decision would bring the answer back."""
+        return self._but(rule, decision, self.target)
+
+    def toward(self, target: bytes) -> Forward:
+        """The same request of another target."""
+        return self._but(self.rule, self.decision, target)
+
+    def _but(self, rule: Rule, decision: Decision, target: bytes) -> Forward:
         return Forward(
             rule,
             decision,
             self.method,
-            self.target,
+            target,
             self.authority,
             self.host,
             self.framing,
@@ -138,15 +145,45 @@ class Arrived:
         self.authority = authority
 
 
+class Verdict:
+    """What came of the last header lines of a client, in full: the same lines get the same by the same rule.
+
+    The path has a say in the rule and in the target for the upstream, and in nothing else.
+    """
+
+    __slots__ = ("fields", "host", "method", "planned", "rule", "table")
+
+    def __init__(self, table: RuleTable, rule: Rule, arrived: Arrived, planned: Answer | Forward) -> None:
+        self.table = table
+        self.rule = rule
+        self.host = arrived.host
+        self.fields = arrived.head.fields
+        self.method = arrived.head.method
+        self.planned = planned
+
+    def on(self, table: RuleTable, head: RequestHead, target: Target) -> Answer | Forward | None:
+        """The plan for a head with an ordinary target; None where it has to be judged."""
+        if self.fields is not head.fields or self.method != head.method or self.table is not table:
+            return None
+        rule, planned = self.rule, self.planned
+        if table.find(self.host, target.key) is not rule:
+            return None
+        if isinstance(planned, Answer):
+            return planned
+        return planned.toward(forward_path(target, rule.strip, rule.upstream.base))
+
+
 def plan(table: RuleTable, head: RequestHead, client: Client) -> Answer | Forward:
     """Judge a request head against the table.  Never raises: what is malformed has its answer too.
 
     A head that repeats is judged once: nothing else has a say than the table, the head and the client.
     """
-    known = head.planned
-    if known is not None and head.table is table and head.client is client:
-        return known
-    planned = _judge(table, head, client)
+    planned = head.planned
+    if planned is not None and head.table is table and head.client is client:
+        return planned
+    verdict, target = client.verdict, head.ordinary
+    planned = verdict.on(table, head, target) if verdict is not None and target is not None else None
+    planned = planned or _judge(table, head, client)
     if head.repeats:
         head.table, head.client, head.planned = table, client, planned
     return planned
@@ -160,6 +197,13 @@ def _judge(table: RuleTable, head: RequestHead, client: Client) -> Answer | Forw
         rule = _find(table, arrived)
     except MalformedRequest as error:
         return Answer(OwnAnswer(error.status, str(error)), NO_POLICY, closes=error.status == 400)
+    planned = _by_rule(table, rule, arrived)
+    if head.known_lines:
+        client.verdict = Verdict(table, rule, arrived, planned)
+    return planned
+
+
+def _by_rule(table: RuleTable, rule: Rule, arrived: Arrived) -> Answer | Forward:
     decision = _decide(table, rule, arrived)
     try:
         return _refusal(table, rule, decision, arrived) or _forward(table, rule, decision, arrived)

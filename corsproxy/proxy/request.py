@@ -12,7 +12,7 @@ from corsproxy.http.target import Target
 
 if TYPE_CHECKING:
     from corsproxy.config.table import RuleTable
-    from corsproxy.proxy.plan import Answer, Forward
+    from corsproxy.proxy.plan import Answer, Forward, Verdict
 
 Field = tuple[bytes, bytes]
 
@@ -20,7 +20,7 @@ Field = tuple[bytes, bytes]
 class Client:
     """Who is at the other end of the connection: the peer's address (None on a unix socket), and whether TLS is on."""
 
-    __slots__ = ("_authority", "_forwarding", "_lines", "peer", "tls")
+    __slots__ = ("_authority", "_forwarding", "_lines", "peer", "tls", "verdict")
 
     def __init__(self, peer: str | None, tls: bool) -> None:  # noqa: FBT001  # a fact about the connection, not a mode
         self.peer = peer
@@ -28,6 +28,7 @@ class Client:
         self._forwarding: Forwarding | None = None  # who wrote the lines, for which authority
         self._authority = b""
         self._lines = b""
+        self.verdict: Verdict | None = None  # what came of the last lines that came again
 
     def lines(self, forwarding: Forwarding, authority: bytes, head: RequestHead) -> bytes:
         """X-Forwarded-* and Via for the upstream; most requests of a connection have the same as the one before."""
@@ -188,11 +189,22 @@ class RequestHead:
     """The request line, byte for byte, and the header lines; ``version`` is b"1.1".
 
     ``ordinary`` is the target taken apart, where whoever read the head has seen that it is an ordinary one.
-    One that comes again on its connection, byte for byte, may be the same object again (``repeats``); then ``planned``
-    is what ``client`` was to get by ``table``.
+    ``known_lines``: whether the lines are those of the request before it on its connection.  One that comes again as a
+    whole may be the same object again (``repeats``); then ``planned`` is what ``client`` was to get by ``table``.
     """
 
-    __slots__ = ("client", "fields", "method", "ordinary", "planned", "repeats", "table", "target", "version")
+    __slots__ = (
+        "client",
+        "fields",
+        "known_lines",
+        "method",
+        "ordinary",
+        "planned",
+        "repeats",
+        "table",
+        "target",
+        "version",
+    )
 
     def __init__(
         self, method: bytes, target: bytes, version: bytes, fields: Fields, ordinary: Target | None = None
@@ -202,6 +214,7 @@ class RequestHead:
         self.version = version
         self.fields = fields
         self.ordinary = ordinary
+        self.known_lines = False
         self.repeats = False
         self.table: RuleTable | None = None
         self.client: Client | None = None

@@ -21,12 +21,15 @@ from corsproxy.proxy import head_reader
 from corsproxy.proxy.head_reader import read_plain_request, read_plain_response
 from corsproxy.proxy.parsing import read_head
 from corsproxy.proxy.reader import _MessageParser
+from corsproxy.proxy.received import REWRITTEN
 
 LIMIT = 64 * 1024
 MOST_LINES = 100
 GET = b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\nOrigin: https://app.example\r\n\r\n"
 POST = b"POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n"
+
+PLAIN_OK = b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2"
 
 NAMES = [
     *(b"Host", b"host", b"Connection", b"Content-Length", b"Transfer-Encoding", b"Upgrade", b"Expect", b"TE", b"X-a"),
@@ -172,8 +175,9 @@ def test_secrets_and_what_is_large_are_not_remembered():
     for _ in range(3):
         assert read_plain_request(secret, LIMIT, MOST_LINES)
     assert read_plain_request(large, LIMIT, MOST_LINES)
-    assert read_plain_response(OK[:-4].replace(b"a=1", b"s3cret"))
-    kept = [*head_reader._sent, *head_reader._received, *head_reader._blocks]
+    for _ in range(3):
+        assert read_plain_response(OK[:-4].replace(b"a=1", b"s3cret"))
+    kept = [*head_reader._sent, *head_reader._received, *head_reader._blocks, *head_reader._heads]
     assert not [line for line in kept if b"s3cret" in line or len(line) > 256]
     assert b"Origin: https://app.example" in kept
 
@@ -235,11 +239,33 @@ def test_the_lines_that_came_before_change_nothing(before, data):
         assert alone.head.fields.whole == after.head.fields.whole
 
 
+def test_the_same_bytes_on_a_connection_are_the_same_request():
+    first = read_plain_request(GET, LIMIT, MOST_LINES)
+    assert first is not None
+    assert read_plain_request(GET, LIMIT, MOST_LINES, first) is first
+    sized = read_plain_request(POST + b"hello", LIMIT, MOST_LINES)
+    assert sized is not None
+    assert read_plain_request(POST + b"hello", LIMIT, MOST_LINES, sized) is not sized  # its body is another one
+
+
+def test_a_response_head_that_comes_again_is_read_once():
+    heads = [read_plain_response(PLAIN_OK) for _ in range(4)]
+    assert heads[2] is heads[3]
+    assert heads[3].repeats
+    assert heads[3].fields == [(b"Date", b"now"), (b"Content-Length", b"2")]
+
+
+def test_no_line_that_is_rewritten_for_a_client_is_remembered():
+    assert not head_reader._REPEATED_BY_SERVERS & REWRITTEN
+
+
 def test_what_is_remembered_is_bounded():
     for number in range(3000):
         for _ in range(2):  # a block is remembered when its lines are
             assert read_plain_request(GET.replace(b"app", b"app%d" % number), LIMIT, MOST_LINES)
-        assert read_plain_response(OK[:-4].replace(b"now", b"%d" % number))
+        for _ in range(2):
+            assert read_plain_response(PLAIN_OK.replace(b"now", b"%d" % number))
+    assert len(head_reader._heads) <= 128
     assert len(head_reader._sent) <= 1024
     assert len(head_reader._received) <= 1024
     assert len(head_reader._blocks) <= 128

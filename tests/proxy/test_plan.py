@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from corsproxy.cors.decision import Outcome
 from corsproxy.proxy.framing import Framing, Kind
-from corsproxy.proxy.plan import Answer, Forward
+from corsproxy.proxy.head_reader import read_plain_request
+from corsproxy.proxy.plan import Answer, Forward, plan
 from corsproxy.proxy.request import Client
-from tests.proxy.tables import HOSTED, judge
+from tests.proxy.tables import HOSTED, TABLE, judge
 
 APP = (b"Origin", b"https://app.example")
 EVIL = (b"Origin", b"https://evil.example")
@@ -267,3 +268,58 @@ def test_no_head_makes_the_plan_fail(method, target, host, version, names, value
     """Whatever a client sends has an answer; an exception would be a 500 without CORS lines."""
     planned = judge(method, target, *((name, value) for name in names), version=version, host=host)
     assert isinstance(planned, Answer | Forward)
+
+
+def block(*fields):
+    return b"".join(b"%b: %b\r\n" % field for field in ((b"Host", b"proxy.example"), *fields)) + b"\r\n"
+
+
+BLOCKS = [
+    block(APP, (b"Authorization", b"Bearer s3cret")),
+    block(EVIL),
+    block(APP, PUT),
+    block(EVIL, PUT),
+    block(EVIL, (b"Sec-Fetch-Site", b"same-origin"), (b"X-Forwarded-For", b"10.0.0.9")),
+    block(APP, (b"Content-Length", b"50")),
+    block(APP, (b"Max-Forwards", b"0")),
+    block((b"Via", b"1.1 me")),
+    block(APP, (b"Cookie", b"a=" + b"b" * 3000)),
+]
+TARGETS = [b"/", b"/strict/x?y", b"/open", b"/lit/1", b"/own/%2e/", b"/a//b", b"/only", b"/raw", b"/strict"]
+
+heads = st.tuples(st.sampled_from([b"GET", b"OPTIONS", b"PUT"]), st.sampled_from(TARGETS), st.sampled_from(BLOCKS))
+
+
+def shown(planned):
+    """Everything that a plan says."""
+    parts = {name: getattr(planned, name) for name in type(planned).__slots__}
+    if isinstance(planned, Answer):
+        parts["own"] = [getattr(planned.own, name) for name in type(planned.own).__slots__]
+    return type(planned), parts
+
+
+@given(st.lists(st.tuples(heads, st.sampled_from([TABLE, HOSTED]), st.integers(1, 3)), max_size=8))
+def test_what_is_remembered_of_a_connection_changes_no_plan(requests):
+    """The same head, and the same lines with another target, are planned like those of a new connection."""
+    client, last = Client("10.0.0.1", tls=False), None
+    for (method, target, lines), table, times in requests:
+        for _ in range(times):
+            data = b"%b %b HTTP/1.1\r\n%b" % (method, target, lines)
+            last = read_plain_request(data, 2**16, 100, last)
+            alone = read_plain_request(data, 2**16, 100)
+            assert shown(plan(table, last.head, client)) == shown(
+                plan(table, alone.head, Client("10.0.0.1", tls=False))
+            )
+
+
+def test_what_came_again_is_judged_once():
+    client, last, planned = Client("192.0.2.1", tls=False), None, []
+    for target in (b"/", b"/", b"/", b"/x", b"/x", b"/y"):
+        last = read_plain_request(b"GET %b HTTP/1.1\r\n%b" % (target, BLOCKS[0]), 2**16, 100, last)
+        planned.append(plan(TABLE, last.head, client))
+    assert planned[1] is planned[2]
+    assert planned[1] is not planned[0]  # nothing is kept for who asks once
+    assert client.verdict is not None
+    assert client.verdict.planned.target == b"/x"
+    assert planned[-1].target == b"/y"
+    assert planned[-1].lines is client.verdict.planned.lines

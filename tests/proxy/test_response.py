@@ -1,11 +1,13 @@
 """The response head toward the client."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corsproxy.proxy.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing, Kind
 from corsproxy.proxy.received import ResponseHead, Status, received_line
 from corsproxy.proxy.relay import trailer_lines
-from corsproxy.proxy.response import Delivery, delivery, interim_head, response_head, switching_head
+from corsproxy.proxy.response import Delivery, Told, delivery, interim_head, response_head, switching_head
 from tests.proxy.tables import TABLE, judge
 
 DATE = b"Sun, 22 Nov 2026 00:00:00 GMT"
@@ -177,3 +179,43 @@ def test_the_rules_of_the_table_are_found_by_their_longest_prefix():
     assert TABLE.find("any.example", "/strict/x").path == "/strict"
     assert TABLE.find("any.example", "/strictly").path == "/"
     assert TABLE.find("only.example", "/only/x").host == "only.example"
+
+
+PLANNED = [
+    judge(b"GET", target, *fields)
+    for target in (b"/", b"/open", b"/raw", b"/lit")
+    for fields in ((), (ORIGIN[b"app"],), (ORIGIN[b"evil"],))
+]
+RESPONSES = [
+    received(200, ((b"Content-Length", b"2"), (b"Vary", b"Accept"), (b"Date", b"then"))),
+    received(200, ((b"Content-Length", b"2"), (b"Connection", b"keep-alive"))),
+    received(204, ((b"Server", b"x"),)),
+]
+
+clients = st.tuples(
+    st.sampled_from(PLANNED),
+    st.sampled_from([LENGTH, NO_BODY, CHUNKED, UNTIL_CLOSE]),
+    st.sampled_from([b"1.0", b"1.1"]),
+    st.booleans(),
+    st.sampled_from([DATE, b"Sun, 22 Nov 2026 00:00:01 GMT"]),
+)
+
+
+def told(head, client):
+    """How a client is told of a head, and the bytes."""
+    planned, framing, version, closes, date = client
+    delivered = delivery(framing, version=version, closes=closes)
+    return delivered, response_head(planned, head, delivered, lambda: date)
+
+
+@given(st.sampled_from(RESPONSES), clients, clients)
+def test_what_one_client_was_told_serves_nobody_who_would_be_told_otherwise(head, one, other):
+    delivered, data = told(head, one)
+    remembered = Told(one[0], head, one[1], delivered, lambda: one[4], data)
+    planned, framing, version, closes, date = other
+    if remembered.serves(planned, framing, version, lambda: date, closes=closes):
+        again, expected = told(head, other)
+        assert remembered.data == expected
+        assert (remembered.delivered.framing, remembered.delivered.closes) == (again.framing, again.closes)
+    else:
+        assert one != other or remembered.delivered.closes != closes
