@@ -1,10 +1,13 @@
 """What is done with a request head, decided before a byte is sent."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.cors.decision import Outcome
+from corsproxy.http.forwarded import Forwarding
 from corsproxy.proxy.framing import Framing, Kind
 from corsproxy.proxy.head_reader import read_plain_request
 from corsproxy.proxy.plan import Answer, Forward, plan
@@ -285,9 +288,13 @@ BLOCKS = [
     block((b"Via", b"1.1 me")),
     block(APP, (b"Cookie", b"a=" + b"b" * 3000)),
 ]
+RENAMED = replace(TABLE, forwarding=Forwarding.create([], "other"))  # the same rules, by another name of the proxy
 TARGETS = [b"/", b"/strict/x?y", b"/open", b"/lit/1", b"/own/%2e/", b"/a//b", b"/only", b"/raw", b"/strict"]
 
-heads = st.tuples(st.sampled_from([b"GET", b"OPTIONS", b"PUT"]), st.sampled_from(TARGETS), st.sampled_from(BLOCKS))
+
+starts = st.tuples(
+    st.sampled_from([b"GET", b"OPTIONS", b"PUT"]), st.sampled_from(TARGETS), st.sampled_from([TABLE, RENAMED])
+)
 
 
 def shown(planned):
@@ -298,18 +305,18 @@ def shown(planned):
     return type(planned), parts
 
 
-@given(st.lists(st.tuples(heads, st.sampled_from([TABLE, HOSTED]), st.integers(1, 3)), max_size=8))
-def test_what_is_remembered_of_a_connection_changes_no_plan(requests):
+@given(st.lists(st.tuples(starts, st.integers(1, 3)), min_size=2, max_size=6), st.lists(st.sampled_from(BLOCKS)))
+def test_what_is_remembered_of_a_connection_changes_no_plan(requests, changes):
     """The same head, and the same lines with another target, are planned like those of a new connection."""
     client, last = Client("10.0.0.1", tls=False), None
-    for (method, target, lines), table, times in requests:
+    for place, ((method, target, table), times) in enumerate(requests):
+        lines = (changes or BLOCKS)[place // 3 % len(changes or BLOCKS)]
         for _ in range(times):
             data = b"%b %b HTTP/1.1\r\n%b" % (method, target, lines)
             last = read_plain_request(data, 2**16, 100, last)
             alone = read_plain_request(data, 2**16, 100)
-            assert shown(plan(table, last.head, client)) == shown(
-                plan(table, alone.head, Client("10.0.0.1", tls=False))
-            )
+            expected = plan(table, alone.head, Client("10.0.0.1", tls=False))
+            assert shown(plan(table, last.head, client)) == shown(expected)
 
 
 def test_what_came_again_is_judged_once():
