@@ -57,6 +57,7 @@ _REPEATED_BY_SERVERS: Final = frozenset(
 _LONGEST_KEPT: Final = 256  # bytes of a line
 LONGEST_BLOCK: Final = 2048  # bytes of all lines of a head
 _MOST_BLOCKS: Final = 128
+_MOST_HEADS: Final = 64
 _MOST_KEPT: Final = 1024  # lines; when they are too many, all are forgotten, which costs less than to know the oldest
 
 _blocks: Final[dict[bytes, Block]] = {}
@@ -168,7 +169,7 @@ def _read_response(head: bytes) -> ResponseHead | None:
     if known and len(head) <= LONGEST_BLOCK:
         # Each of its lines has come before: so may the whole.  Answers of one second that are as long as each other do.
         read.repeats = True
-        if len(_heads) >= _MOST_BLOCKS:
+        if len(_heads) >= _MOST_HEADS:
             _heads.clear()
         _heads[head] = read
     return read

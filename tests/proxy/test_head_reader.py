@@ -265,7 +265,7 @@ def test_what_is_remembered_is_bounded():
             assert read_plain_request(GET.replace(b"app", b"app%d" % number), LIMIT, MOST_LINES)
         for _ in range(2):
             assert read_plain_response(PLAIN_OK.replace(b"now", b"%d" % number))
-    assert len(head_reader._heads) <= 128
+    assert len(head_reader._heads) <= 64
     assert len(head_reader._sent) <= 1024
     assert len(head_reader._received) <= 1024
     assert len(head_reader._blocks) <= 128
