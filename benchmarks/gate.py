@@ -3,7 +3,8 @@
 A whole ``corsproxy serve`` runs under callgrind, as its users run it, so that no refactoring can move the hot path out
 of sight.  It is asked over one connection at a time, and callgrind writes down what it counted whenever the process
 takes a new connection; the counts between two connections, divided by the requests on the first, are instructions for
-each.  They do not depend on the machine's speed or load; they do on the versions of Python, its packages and the C
+each.  What comes again on its connection is remembered there, so requests of which no two are alike are counted, too.
+The counts do not depend on the machine's speed or load; they do on the versions of Python, its packages and the C
 library, and a little on addresses, which is what the room is for.  The baseline is therefore kept for each minor
 version of Python, and for the compiled and the plain build.
 """
@@ -21,11 +22,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from benchmarks.machine import free_ports
 from benchmarks.site import COMPILED
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -33,16 +35,7 @@ BASELINE: Final = ROOT / "benchmarks/gate-baseline.json"
 ROOM: Final = 0.05
 
 _ORIGIN: Final = b"Origin: https://app.example.com\r\n"
-_GET: Final = b"GET /books/7 HTTP/1.1\r\nHost: localhost\r\n" + _ORIGIN + b"Accept: application/json\r\n\r\n"
-_PREFLIGHT: Final = (
-    b"OPTIONS /books/7 HTTP/1.1\r\nHost: localhost\r\n" + _ORIGIN + b"Access-Control-Request-Method: PUT\r\n"
-    b"Access-Control-Request-Headers: authorization,content-type\r\n\r\n"
-)
 _BODY: Final = b'{"id":7}'
-_ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
-    len(_BODY),
-    _BODY,
-)
 _WARM_UP: Final = 200
 _REQUESTS: Final = 200
 _PATIENCE: Final = 60.0
@@ -52,12 +45,48 @@ class GateError(Exception):
     """Why nothing could be counted."""
 
 
+def _get(number: int) -> bytes:
+    """A simple GET; the number names what is asked for, and the browser that asks."""
+    return b"GET /books/%d HTTP/1.1\r\nHost: localhost\r\n%bAccept: application/json\r\nUser-Agent: b/%d\r\n\r\n" % (
+        number,
+        _ORIGIN,
+        number,
+    )
+
+
+def _preflight(number: int) -> bytes:
+    """One that is granted."""
+    return (
+        b"OPTIONS /books/%d HTTP/1.1\r\nHost: localhost\r\n%bAccess-Control-Request-Method: PUT\r\n"
+        b"Access-Control-Request-Headers: authorization,content-type\r\nUser-Agent: b/%d\r\n\r\n"
+    ) % (number, _ORIGIN, number)
+
+
+def _answer_to(head: bytes) -> bytes:
+    """What the upstream says, alike whenever the same is asked for."""
+    path = head.split(b" ", 2)[1]
+    return b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: "%b"\r\nContent-Length: %d\r\n\r\n%b' % (
+        path,
+        len(_BODY),
+        _BODY,
+    )
+
+
+# What is counted, each on a connection of its own.
+_COUNTED: Final[Mapping[str, list[bytes]]] = {
+    "GET": [_get(7)] * _REQUESTS,
+    "GET, all different": [_get(number) for number in range(1000, 1000 + _REQUESTS)],
+    "preflight": [_preflight(7)] * _REQUESTS,
+    "preflight, all different": [_preflight(number) for number in range(2000, 2000 + _REQUESTS)],
+}
+
+
 def count(python: Path, environment: Mapping[str, str]) -> dict[str, float]:
-    """Instructions for one small GET and for one granted preflight; raises GateError."""
+    """Instructions for one small GET and for one granted preflight, each of both kinds; raises GateError."""
     with tempfile.TemporaryDirectory() as folder, _upstream() as upstream:
-        port = _free_port()
+        port, admin = free_ports(2)
         config = Path(folder, "corsproxy.yaml")
-        config.write_text(_config(port, upstream), "utf-8")
+        config.write_text(_config(port, admin, upstream), "utf-8")
         output = Path(folder, "callgrind")
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={output}"]
         command += ["--dump-before=accept4", str(python), "-m", "corsproxy", "serve", "-c", str(config)]
@@ -77,7 +106,7 @@ def count(python: Path, environment: Mapping[str, str]) -> dict[str, float]:
                 process.wait(_PATIENCE)
             process.kill()
         counted = _parts(output)
-    return {"GET": counted[0] / _REQUESTS, "preflight": counted[1] / _REQUESTS}
+    return {name: total / _REQUESTS for name, total in zip(_COUNTED, counted, strict=True)}
 
 
 def _drive(process: subprocess.Popen[bytes], port: int) -> None:
@@ -88,23 +117,23 @@ def _drive(process: subprocess.Popen[bytes], port: int) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             raise GateError("the proxy does not start under callgrind")
         time.sleep(0.1)
-    _ask(port, _GET, _WARM_UP)
+    _ask(port, [_get(7)] * _WARM_UP)
     subprocess.run(  # noqa: S603
         ["callgrind_control", "--instr=on", str(process.pid)],  # noqa: S607  # wherever the system has it
         check=True,
         capture_output=True,
         timeout=_PATIENCE,
     )
-    _ask(port, _GET, _WARM_UP // 10)  # nothing is translated yet; it counts into a part of its own
-    _ask(port, _GET, _REQUESTS)
-    _ask(port, _PREFLIGHT, _REQUESTS)
-    _ask(port, _GET, 1)
+    _ask(port, [_get(7)] * (_WARM_UP // 10))  # nothing is translated yet; it counts into a part of its own
+    for requests in _COUNTED.values():
+        _ask(port, requests)
+    _ask(port, [_get(7)])
 
 
-def _ask(port: int, request: bytes, times: int) -> None:
+def _ask(port: int, requests: Sequence[bytes]) -> None:
     """Send one request after the other on a connection of its own; raises GateError on a wrong answer."""
     with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as sock:
-        for _ in range(times):
+        for request in requests:
             sock.sendall(request)
             received = b""
             while not received.endswith(_BODY) and b" 204 " not in received[:16]:
@@ -117,7 +146,7 @@ def _ask(port: int, request: bytes, times: int) -> None:
 
 
 def _parts(output: Path) -> list[int]:
-    """The instructions while GETs and while preflights were sent.
+    """The instructions of what is counted, in its order.
 
     Before each accept4() callgrind writes a file.  The loop may call it again until nobody waits, so the files between
     two connections may be two: one with everything, one with nearly nothing.
@@ -126,15 +155,15 @@ def _parts(output: Path) -> list[int]:
     for file in sorted(output.parent.glob(f"{output.name}.*"), key=lambda path: int(path.suffix[1:])):
         lines = file.read_text("utf-8", "replace").splitlines()
         totals += [int(line.split()[1]) for line in lines if line.startswith("totals:")]
-    large = [total for total in totals if total > max(totals, default=0) / 20]
-    if len(large) < 3:
-        raise GateError(f"callgrind wrote {totals}: not the warm-up, the GETs and the preflights")
-    return large[-2:]
+    large = [total for total in totals if total > max(totals, default=0) / 100]
+    if len(large) <= len(_COUNTED):
+        raise GateError(f"callgrind wrote {totals}: not the warm-up and all that is counted")
+    return large[-len(_COUNTED) :]
 
 
 @contextmanager
 def _upstream() -> Iterator[int]:
-    """A server that answers every head with the same bytes; its port."""
+    """A server that answers every head; its port."""
     server = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_serve, args=(server,), daemon=True).start()
     try:
@@ -156,23 +185,17 @@ def _answer(connection: socket.socket) -> None:
         while data := connection.recv(65536):
             received += data
             while b"\r\n\r\n" in received:
-                received = received.partition(b"\r\n\r\n")[2]
-                connection.sendall(_ANSWER)
+                head, _, received = received.partition(b"\r\n\r\n")
+                connection.sendall(_answer_to(head))
 
 
-def _config(port: int, upstream: int) -> str:
+def _config(port: int, admin: int, upstream: int) -> str:
     return (
-        f"listen: 127.0.0.1:{port}\nrules:\n  - upstream: http://127.0.0.1:{upstream}\n    policy:\n"
+        f"listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\n"
+        f"rules:\n  - upstream: http://127.0.0.1:{upstream}\n    policy:\n"
         "      allow_origins: [https://app.example.com]\n      allow_methods: [GET, PUT]\n"
         "      allow_headers: [Content-Type, Authorization]\n      allow_credentials: true\n"
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def build_of(python: Path, environment: Mapping[str, str]) -> str:
