@@ -139,7 +139,7 @@ def _rules(
     config: Config, upstreams: Upstreams, request_id: bytes, findings: Findings
 ) -> tuple[list[Rule], dict[Rule, Rule]]:
     """The rules in the order of the file, and those that have a shadow with what they are in it."""
-    context = Context(upstreams, Policies(config, findings), config.limits, request_id, findings)
+    context = Context(upstreams, Policies(config, findings), config.limits, request_id, findings, {})
     paths: list[Path] = [("rules", index) for index in range(len(config.rules))]
     compiled = [compile_rule(rule, path, context) for path, rule in zip(paths, config.rules, strict=True)]
     rules = [(path, rule) for path, rule in zip(paths, compiled, strict=True) if rule and not findings.lost(path)]

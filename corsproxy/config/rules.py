@@ -11,7 +11,7 @@ from corsproxy.config.hosts import parse_literal_host, parse_rule_host
 from corsproxy.config.model import LimitsConfig, RuleConfig, RuleLimitsConfig
 from corsproxy.config.paths import parse_rule_path
 from corsproxy.config.policies import NO_POLICY, Policies
-from corsproxy.config.table import Rule, Upstream
+from corsproxy.config.table import Rule, Treatment, Upstream
 from corsproxy.config.upstreams import Upstreams
 from corsproxy.config.written import Path
 from corsproxy.cors.origin import parse_origin
@@ -27,6 +27,7 @@ class Context(NamedTuple):
     limits: LimitsConfig
     request_id: bytes
     findings: Findings
+    treatments: dict[Treatment, Treatment]  # of the rules so far
 
 
 def compile_rule(written: RuleConfig, path: Path, context: Context) -> Rule | None:
@@ -64,6 +65,7 @@ def compile_rule(written: RuleConfig, path: Path, context: Context) -> Rule | No
         response_edits=response,
         cookies=cookies,
         location=_location(upstream, forward_host, stripped),
+        treatments=context.treatments,
     )
 
 

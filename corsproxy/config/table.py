@@ -79,6 +79,36 @@ class Upstream:
     health_check: HealthCheck | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What a rule does with the lines of a request and of its answer, wherever it stands and wherever it leads.
+
+    Rules that do the same have one and the same, so that what was made by one of thousands serves all of them.
+    """
+
+    policy: Policy | None
+    max_request_body: int | None
+    forward_host: bytes | None
+    forward_origin: bytes | None
+    request_edits: FieldEdits
+    response_edits: FieldEdits
+    # Lower-case names that never reach the client as they came.
+    response_drops: frozenset[bytes] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "response_drops", _response_drops(self.policy, self.response_edits))
+
+
+def _response_drops(policy: Policy | None, edits: FieldEdits) -> frozenset[bytes]:
+    """What ends at this hop, what the rule edits, and what the policy writes anew."""
+    drops = HOP_BY_HOP | SPEAKS_FOR_THE_UPSTREAM | edits.removed
+    if policy is None:
+        return drops
+    if policy.spec.cross_origin_resource_policy is not None:
+        drops |= {b"cross-origin-resource-policy"}
+    return drops | {b"vary"}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """One row of the table, compiled."""
@@ -98,25 +128,24 @@ class Rule:
     response_edits: FieldEdits = FieldEdits()
     cookies: CookieRewrite | None = None
     location: LocationRewrite | None = None
-    response_drops: frozenset[bytes] = field(init=False)  # lower-case names that never reach the client as they came
+    treatments: dict[Treatment, Treatment] = field(default_factory=dict, repr=False)  # of those compiled with this one
+    treatment: Treatment = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "response_drops", _response_drops(self))
+        own = Treatment(
+            self.policy,
+            self.max_request_body,
+            self.forward_host,
+            self.forward_origin,
+            self.request_edits,
+            self.response_edits,
+        )
+        object.__setattr__(self, "treatment", self.treatments.setdefault(own, own))
 
     @property
     def name(self) -> str:
         """How logs and answers call this rule: its host and path as written."""
         return self.host + self.path
-
-
-def _response_drops(rule: Rule) -> frozenset[bytes]:
-    """What ends at this hop, what the rule edits, and what the policy writes anew."""
-    drops = HOP_BY_HOP | SPEAKS_FOR_THE_UPSTREAM | rule.response_edits.removed
-    if rule.policy is None:
-        return drops
-    if rule.policy.spec.cross_origin_resource_policy is not None:
-        drops |= {b"cross-origin-resource-policy"}
-    return drops | {b"vary"}
 
 
 @dataclass(frozen=True, slots=True)

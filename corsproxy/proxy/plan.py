@@ -100,9 +100,9 @@ class Forward:
         """The same, as another rule and decision would bring the answer back."""
         return self._but(rule, decision, self.target)
 
-    def toward(self, target: bytes) -> Forward:
-        """The same request of another target."""
-        return self._but(self.rule, self.decision, target)
+    def toward(self, rule: Rule, target: bytes) -> Forward:
+        """The same request of another target, by a rule that treats it alike."""
+        return self._but(rule, self.decision, target)
 
     def _but(self, rule: Rule, decision: Decision, target: bytes) -> Forward:
         return Forward(
@@ -146,7 +146,7 @@ class Arrived:
 
 
 class Verdict:
-    """What came of the last header lines of a client, in full: the same lines get the same by the same rule.
+    """What came of the last header lines of a client, in full: rules that treat requests alike do the same with them.
 
     The path has a say in the rule and in the target for the upstream, and in nothing else.
     """
@@ -165,12 +165,15 @@ class Verdict:
         """The plan for a head with an ordinary target; None where it has to be judged."""
         if self.fields is not head.fields or self.method != head.method or self.table is not table:
             return None
-        rule, planned = self.rule, self.planned
-        if table.find(self.host, target.key) is not rule:
+        rule, planned = table.find(self.host, target.key), self.planned
+        if rule is None or rule.treatment is not self.rule.treatment:
             return None
-        if isinstance(planned, Answer):
+        if isinstance(planned, Forward):
+            return planned.toward(rule, forward_path(target, rule.strip, rule.upstream.base))
+        if rule is self.rule:
             return planned
-        return planned.toward(forward_path(target, rule.strip, rule.upstream.base))
+        # What is denied is told with the name of the rule.
+        return None if planned.own.detail else Answer(planned.own, planned.decision, rule, closes=planned.closes)
 
 
 def plan(table: RuleTable, head: RequestHead, client: Client) -> Answer | Forward:

@@ -58,7 +58,7 @@ class Told:
     Nothing else than what stands here has a say: no line of such a head is rewritten for what the client addressed.
     """
 
-    __slots__ = ("_closes", "_date", "_decision", "_framing", "_rule", "_version", "data", "delivered")
+    __slots__ = ("_closes", "_date", "_decision", "_framing", "_treatment", "_version", "data", "delivered")
 
     def __init__(  # as it was written, and all that it depends on
         self,
@@ -69,7 +69,7 @@ class Told:
         date: Callable[[], bytes],
         data: bytes,
     ) -> None:
-        self._rule = forward.rule
+        self._treatment = forward.rule.treatment
         self._decision = forward.decision
         self._framing = framing  # the upstream's
         self._version = delivered.version
@@ -84,7 +84,7 @@ class Told:
         """Whether another client is told the same."""
         return (
             self._decision is forward.decision
-            and self._rule is forward.rule
+            and self._treatment is forward.rule.treatment
             and self._framing is framing
             and self._version == version
             and self._closes == closes
@@ -96,7 +96,8 @@ def response_head(forward: Forward, head: ResponseHead, delivered: Delivery, dat
     """The whole head, for a final response; ``date`` tells the IMF-fixdate, for an upstream without a clock."""
     rule, decision = forward.rule, forward.decision
     dropped = _dropped(rule, head)
-    everyday = dropped is rule.response_drops and not rule.response_edits.removed  # no plain line is among them
+    # No plain line is among what every rule drops.
+    everyday = dropped is rule.treatment.response_drops and not rule.response_edits.removed
     lines = [head.start.line]
     lines += [line.whole if line.plain and everyday else _judged(forward, line, dropped) for line in head.lines]
     if _lacks_date(head, dropped):
@@ -176,7 +177,7 @@ def _value_rewritten(rule: Rule, authority: bytes, line: ReceivedLine) -> bytes:
 
 
 def _dropped(rule: Rule, head: ResponseHead) -> frozenset[bytes]:
-    dropped = rule.response_drops
+    dropped = rule.treatment.response_drops
     if head.options and not head.options <= dropped:
         dropped |= head.options
     if head.status == 204 or head.status < 200:  # RFC 9110 8.6: no Content-Length in 1xx and 204

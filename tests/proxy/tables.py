@@ -24,6 +24,8 @@ rules:
      forward_origin: https://own.example,
      headers:
        {request: {set: {X-Key: k}, remove: [Cookie]}, response: {set: {X-Frame-Options: DENY}, remove: [Server]}}}
+  - {path: /likewise/x, upstream: "http://up.internal:8000/v2", policy: app, limits: {max_request_body: 10}}
+  - {path: /stricter, upstream: "http://up.internal:8000", policy: strict}
   - {path: /only, host: only.example, upstream: "http://up.internal:8000", policy: app}
 """
 

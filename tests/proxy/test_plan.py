@@ -289,7 +289,10 @@ BLOCKS = [
     block(APP, (b"Cookie", b"a=" + b"b" * 3000)),
 ]
 RENAMED = replace(TABLE, forwarding=Forwarding.create([], "other"))  # the same rules, by another name of the proxy
-TARGETS = [b"/", b"/strict/x?y", b"/open", b"/lit/1", b"/own/%2e/", b"/a//b", b"/only", b"/raw", b"/strict"]
+TARGETS = [
+    b"/", b"/strict/x?y", b"/open", b"/lit/1", b"/own/%2e/", b"/a//b", b"/only", b"/raw", b"/strict", b"/stricter",
+    b"/likewise/x/y", b"/stricter/z",
+]  # fmt: skip
 
 
 starts = st.tuples(st.sampled_from([b"GET", b"OPTIONS", b"PUT"]), st.sampled_from(TARGETS), st.integers(0, 1))
@@ -335,3 +338,25 @@ def test_what_came_again_is_judged_once():
     assert client.verdict.planned.target == b"/x"
     assert planned[-1].target == b"/y"
     assert planned[-1].lines is client.verdict.planned.lines
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "fields", "status"),
+    [
+        (b"GET", b"/likewise/x", (APP,), 0),
+        (b"OPTIONS", b"/likewise/x", (APP, PUT), 204),
+        (b"OPTIONS", b"/likewise/x", (EVIL, PUT), 403),
+        (b"GET", b"/own", (APP,), 0),
+    ],
+)
+def test_rules_that_treat_requests_alike_share_what_is_remembered(method, target, fields, status):
+    client, last, planned = Client("192.0.2.1", tls=False), None, []
+    for asked in (b"/", b"/x", target):
+        last = read_plain_request(b"%b %b HTTP/1.1\r\n%b" % (method, asked, block(*fields)), 2**16, 100, last)
+        planned.append(plan(TABLE, last.head, client))
+    assert planned[-1].rule.path == target.decode()
+    assert getattr(planned[-1], "status", 0) == status
+    alike = TABLE.find("", "/").treatment is TABLE.find("", target.decode()).treatment
+    assert alike == (target != b"/own")
+    # What is denied is told with the name of the rule, and so is judged anew.
+    assert (client.verdict.rule is planned[1].rule) == (alike and status != 403)

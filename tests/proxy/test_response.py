@@ -183,7 +183,7 @@ def test_the_rules_of_the_table_are_found_by_their_longest_prefix():
 
 PLANNED = [
     judge(b"GET", target, *fields)
-    for target in (b"/", b"/open", b"/raw", b"/lit")
+    for target in (b"/", b"/open", b"/raw", b"/lit", b"/likewise/x")
     for fields in ((), (ORIGIN[b"app"],), (ORIGIN[b"evil"],))
 ]
 RESPONSES = [
@@ -226,3 +226,12 @@ def assert_serves_none_but_its_like(head, one, other):
         assert (remembered.delivered.framing, remembered.delivered.closes) == (again.framing, again.closes)
     else:
         assert one != other or remembered.delivered.closes != closes
+
+
+def test_rules_that_treat_answers_alike_tell_the_same():
+    one, other, own = (judge(b"GET", target, ORIGIN[b"app"]) for target in (b"/", b"/likewise/x", b"/lit"))
+    connection = (LENGTH, b"1.1", False, DATE)
+    delivered, data = told(RESPONSES[0], (one, *connection))
+    remembered = Told(one, RESPONSES[0], LENGTH, delivered, lambda: DATE, data)
+    assert remembered.serves(other, LENGTH, b"1.1", lambda: DATE, closes=False)
+    assert not remembered.serves(own, LENGTH, b"1.1", lambda: DATE, closes=False)
