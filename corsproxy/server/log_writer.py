@@ -50,7 +50,7 @@ class LogWriter:
         self._batch = BATCH
         self._written_to = threading.Event()
         self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._sender: threading.Thread | None = None
 
     def write(self, text: str) -> None:
         """Take one line, or several that belong together, each with its end."""
@@ -70,15 +70,15 @@ class LogWriter:
         """Write what is left, as far as that can be done in time."""
         self._closing.set()
         self._written_to.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        if self._sender is not None:
+            self._sender.join(seconds)
 
     def _wake(self) -> None:
         self._awake = True
-        if self._thread is None:
+        if self._sender is None:
             # A daemon: a reader that has stopped reading does not keep the process from ending.
-            self._thread = threading.Thread(target=self._run, name="corsproxy-log", daemon=True)
-            self._thread.start()
+            self._sender = threading.Thread(target=self._run, name="corsproxy-log", daemon=True)
+            self._sender.start()
         self._written_to.set()
 
     def _run(self) -> None:

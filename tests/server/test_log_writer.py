@@ -147,7 +147,7 @@ def test_a_stream_that_is_broken_breaks_nobody(pipe):
     reader.close()
     writer.write("lost\n")
     writer.close(PATIENCE)
-    assert not writer._thread.is_alive()
+    assert not writer._sender.is_alive()
 
 
 def test_a_stream_that_does_not_wait_is_waited_for(pipe):
