@@ -118,6 +118,7 @@ class Rule:
     path: str  # "/orders"; "/" everything
     upstream: Upstream
     policy: Policy | None  # None: forward and add nothing (policy: none, or upstream_cors: keep)
+    treatment: Treatment = field(init=False, repr=False)
     strip: int = 0  # leading path segments that the upstream does not see
     max_request_body: int | None = None  # bytes
     max_response_body: int | None = None  # bytes
@@ -129,7 +130,6 @@ class Rule:
     cookies: CookieRewrite | None = None
     location: LocationRewrite | None = None
     treatments: dict[Treatment, Treatment] = field(default_factory=dict, repr=False)  # of those compiled with this one
-    treatment: Treatment = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         own = Treatment(

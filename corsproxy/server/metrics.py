@@ -30,70 +30,64 @@ _REMEMBERED: Final = 16_384
 _OUTCOMES: Final = len(Outcome)
 _HUNDREDS: Final = 10
 
+# Tuples of no certain length: compiled, one of fifteen numbers is made anew each time that it is handed to somebody.
+_BOUNDS: Final[tuple[float, ...]] = SECONDS
+_OVERHEAD_BOUNDS: Final[tuple[float, ...]] = OVERHEAD_SECONDS
+_BUCKETS: Final = len(_BOUNDS) + 1  # and one for what is longer
+
 _Labels = tuple[str, str, str, str]  # rule, upstream, class of the status, outcome
 
 
-class _Histogram:
-    """Durations, counted by bucket."""
-
-    __slots__ = ("_bounds", "_first", "counts", "seconds")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self._first = bounds[0]
-        self.seconds = 0.0
-        self.counts = [0] * (len(bounds) + 1)
-
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        self.seconds += seconds
-        # Most durations are in the first bucket, or in one of its neighbours.
-        self.counts[0 if seconds <= self._first else bisect_left(self._bounds, seconds)] += 1
-
-
 class _Series:
-    """The numbers of one rule, class of status, and outcome."""
+    """The numbers of one rule, class of status, and outcome.
 
-    __slots__ = ("durations", "received", "sent", "waits")
+    They are few objects: where thousands of rules take turns, each one is a piece of memory that is not at hand.
+    """
+
+    __slots__ = ("counts", "received", "seconds", "sent", "waited")
 
     def __init__(self) -> None:
         self.received = 0
         self.sent = 0
-        self.durations = _Histogram(SECONDS)
-        self.waits = _Histogram(SECONDS)
+        self.seconds = 0.0
+        self.waited = 0.0
+        self.counts = [0] * (2 * _BUCKETS)  # durations by bucket, then waits
 
 
 class Metrics:
     """Observes exchanges and counts them."""
 
     def __init__(self) -> None:
-        self._found: dict[Rule | None, list[_Series | None]] = {}  # by class of the status and outcome, in one list
+        # By class of the status and outcome, and then by rule.
+        self._found: list[dict[Rule | None, _Series]] = [{} for _ in range(_HUNDREDS * _OUTCOMES)]
         self._series: dict[_Labels, _Series] = {}
-        self._overhead = _Histogram(OVERHEAD_SECONDS)
+        self._overhead = [0] * (len(_OVERHEAD_BOUNDS) + 1)
+        self._overhead_seconds = 0.0
         self._limits: Counter[str] = Counter()
         self._retries: Counter[str] = Counter()  # by upstream
 
     def __call__(self, exchange: Exchange) -> None:
         """Count one exchange."""
-        cells = self._found.get(exchange.rule)
-        if cells is None:
-            cells = self._cells(exchange.rule)
         outcome = exchange.decision.outcome
-        place = exchange.status // 100 * _OUTCOMES + outcome.number
-        series = cells[place]
+        found = self._found[exchange.status // 100 * _OUTCOMES + outcome.number]
+        series = found.get(exchange.rule)
         if series is None:
-            series = cells[place] = self._find(exchange.rule, exchange.status // 100, outcome)
+            series = self._find(found, exchange.rule, exchange.status // 100, outcome)
         series.received += exchange.request_bytes
         series.sent += exchange.response_bytes
         duration = overhead = exchange.duration
-        series.durations.add(duration)
+        series.seconds += duration
+        series.counts[_bucket(_BOUNDS, duration)] += 1
         asked = exchange.asked
         if asked:
             overhead = asked - exchange.started
             heard = exchange.heard
             if heard:
-                series.waits.add(heard - asked)
-        self._overhead.add(overhead)
+                wait = heard - asked
+                series.waited += wait
+                series.counts[_BUCKETS + _bucket(_BOUNDS, wait)] += 1
+        self._overhead_seconds += overhead
+        self._overhead[_bucket(_OVERHEAD_BOUNDS, overhead)] += 1
 
         if exchange.limit:
             self._limits[exchange.limit] += 1
@@ -105,24 +99,25 @@ class Metrics:
         names = {rule.name for rule in table.rules} | {NO_RULE}
         upstreams = {rule.upstream.name for rule in table.rules}
         self._retries = Counter({name: count for name, count in self._retries.items() if name in upstreams})
-        self._found.clear()
+        for found in self._found:
+            found.clear()
         self._series = {labels: series for labels, series in self._series.items() if labels[0] in names}
 
     def snapshot(self) -> Snapshot:
         """The numbers as they are now."""
         return {
             "corsproxy_requests_total": _added(
-                ((rule, status, outcome), [sum(series.durations.counts)])
+                ((rule, status, outcome), [sum(series.counts[:_BUCKETS])])
                 for (rule, _, status, outcome), series in self._series.items()
             ),
             "corsproxy_request_duration_seconds": _added(
-                ((rule,), _numbers(series.durations))
+                ((rule,), [series.seconds, *series.counts[:_BUCKETS]])
                 for (rule, _, status, _), series in self._series.items()
                 if status != "1xx"
             ),
-            "corsproxy_proxy_duration_seconds": {(): _numbers(self._overhead)},
+            "corsproxy_proxy_duration_seconds": {(): [self._overhead_seconds, *self._overhead]},
             "corsproxy_upstream_duration_seconds": _added(
-                ((upstream,), _numbers(series.waits))
+                ((upstream,), [series.waited, *series.counts[_BUCKETS:]])
                 for (_, upstream, _, _), series in self._series.items()
                 if upstream
             ),
@@ -139,19 +134,15 @@ class Metrics:
             "corsproxy_cpu_seconds_total": {(): [time.process_time()]},
         }
 
-    def _cells(self, rule: Rule | None) -> list[_Series | None]:
-        """The places of a rule that is new."""
-        if len(self._found) >= _REMEMBERED:
-            self._found.clear()
-        cells: list[_Series | None] = [None] * (_HUNDREDS * _OUTCOMES)
-        self._found[rule] = cells
-        return cells
-
-    def _find(self, rule: Rule | None, hundred: int, outcome: Outcome) -> _Series:
+    def _find(self, found: dict[Rule | None, _Series], rule: Rule | None, hundred: int, outcome: Outcome) -> _Series:
         """A series that is new, unless another table had it under the same names."""
         status = f"{hundred}xx" if hundred else "none"
         name, upstream = (rule.name, rule.upstream.name) if rule else (NO_RULE, "")
-        return self._series.setdefault((name, upstream, status, str(outcome)), _Series())
+        series = self._series.setdefault((name, upstream, status, str(outcome)), _Series())
+        if len(found) >= _REMEMBERED:
+            found.clear()
+        found[rule] = series
+        return series
 
 
 class Connection(Protocol):
@@ -191,8 +182,9 @@ def of_state(state: State) -> Snapshot:
     }
 
 
-def _numbers(histogram: _Histogram) -> list[float]:
-    return [histogram.seconds, *histogram.counts]
+def _bucket(bounds: tuple[float, ...], seconds: float) -> int:
+    """The place of a duration; most are in the first bucket, or in one of its neighbours."""
+    return 0 if seconds <= bounds[0] else bisect_left(bounds, seconds)
 
 
 def _added(samples: Iterable[tuple[tuple[str, ...], list[float]]]) -> Samples:
