@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from functools import lru_cache
 from typing import Final, Protocol
 
 from corsproxy.cli.remarks import Comment
@@ -25,8 +24,10 @@ from corsproxy.server.denials import Denials, Flips, browser_sentence
 _REMARKS_REMEMBERED = 1000
 _LONGEST_REMARK = 200  # characters; longer ones that begin alike are taken for one, so that memory has a bound too
 
-_SHORT = 256  # bytes; so long targets are kept as they are shown
-_target = lru_cache(maxsize=1024)(shown_target)  # the same few come again and again
+_now: Final[Callable[[], float]] = time.time
+
+_SHORT: Final = 256  # bytes of a text that is kept as it is shown
+_REMEMBERED: Final = 1024  # of those
 
 _VERDICTS = {
     Outcome.NO_POLICY: "no policy",
@@ -51,6 +52,25 @@ _NOTHING = Comment()
 
 def _no_comment(exchange: Exchange) -> Comment:  # noqa: ARG001  # an observer's signature
     return _NOTHING
+
+
+class _Shown:
+    """Texts of one kind as they are shown: the same few come again and again."""
+
+    __slots__ = ("_show", "known")
+
+    def __init__(self, show: Callable[[bytes], str]) -> None:
+        self._show = show
+        self.known: dict[bytes, str] = {}
+
+    def add(self, value: bytes) -> str:
+        """One that is not known."""
+        text = self._show(value)
+        if len(value) <= _SHORT:
+            if len(self.known) >= _REMEMBERED:
+                self.known.clear()
+            self.known[value] = text
+        return text
 
 
 class Stream(Protocol):
@@ -83,7 +103,9 @@ class ExchangePrinter:
         advise: Callable[[Decision, str], str] = advice,
         comment: Callable[[Exchange], Comment] = _no_comment,
     ) -> None:
-        self._stream = stream
+        self._write = stream.write
+        self._flush = stream.flush
+        self._encoding = stream.encoding or "utf-8"
         self._colour = colour
         self._sample = sample
         self._everything = sample is not None and sample.everything
@@ -93,7 +115,8 @@ class ExchangePrinter:
         self._flips = Flips()
         # A list by their numbers: an enum's member as a key costs a call of Python's for its hash.
         self._verdicts = [self._painted(_VERDICTS[outcome], _verdict_colour(outcome)) for outcome in Outcome]
-        self._second, self._now = -1, ""  # the present second, and how it is written
+        self._methods, self._targets, self._origins = _Shown(_method), _Shown(shown_target), _Shown(_text)
+        self._second, self._time = -1, ""  # the present second, and how it is written
         self._remarked: set[Hashable] = set()
 
     def __call__(self, exchange: Exchange) -> None:
@@ -112,38 +135,37 @@ class ExchangePrinter:
         self._print(line + "\n")
 
     def _print(self, text: str) -> None:
-        stream = self._stream
         if not text.isascii():
-            encoding = stream.encoding or "utf-8"
-            text = text.encode(encoding, "backslashreplace").decode(encoding)
+            text = text.encode(self._encoding, "backslashreplace").decode(self._encoding)
         try:
-            stream.write(text)
-            stream.flush()
+            self._write(text)
+            self._flush()
         except OSError:  # a reader that has left, or a full disk, is no reason to fail those who are served
             pass
 
     def _line(self, exchange: Exchange, comment: Comment) -> str:
         status, method, target, origin = exchange.status, exchange.method, exchange.target, exchange.origin
-        colour = _status_colour(status)
-        line = (
-            f"{self._time_of_day()}  {_method(method if len(method) <= _SHORT else method[:_SHORT])}  "
-            f"{_target(target) if len(target) <= _SHORT else shown_target(target)}  "
-            f"{self._painted(str(status or _NO_STATUS), colour) if colour else status}  "
-            f"{round(exchange.duration * 1000)} ms  "  # a format of its own would be read anew each time, compiled
-            f"{(_text(origin) if len(origin) <= _SHORT else printable(origin.decode('latin-1'))) or '-'}  "
+        colour, milliseconds = _status_colour(status), int(exchange.duration * 1000 + 0.5)
+        return (
+            f"{self._time_of_day()}  {self._methods.known.get(method) or self._methods.add(method)}  "
+            f"{self._targets.known.get(target) or self._targets.add(target)}  "
+            f"{self._painted(str(status) if status else _NO_STATUS, colour)}  {milliseconds} ms  "
+            f"{self._origins.known.get(origin) or self._origins.add(origin) if origin else '-'}  "
             f"{self._verdicts[exchange.decision.outcome.number]}"
+            f"{self._besides(exchange, comment) if exchange.failure or comment.rewrites else ''}\n"
         )
-        if exchange.failure:
-            line += "  " + self._painted(f"({printable(exchange.failure)})", _YELLOW)
-        for rewrite in comment.rewrites:
-            line += "  " + self._painted(f"[{printable(rewrite)}]", _DIM)
-        return line + "\n"
+
+    def _besides(self, exchange: Exchange, comment: Comment) -> str:
+        """What few lines end with: what went wrong, and what was changed on the way."""
+        besides = [self._painted(f"({printable(exchange.failure)})", _YELLOW)] if exchange.failure else []
+        besides += [self._painted(f"[{printable(rewrite)}]", _DIM) for rewrite in comment.rewrites]
+        return "".join(f"  {text}" for text in besides)
 
     def _time_of_day(self) -> str:
-        second = int(time.time())
+        second = int(_now())
         if second != self._second:
-            self._second, self._now = second, time.strftime("%H:%M:%S", time.localtime(second))
-        return self._now
+            self._second, self._time = second, time.strftime("%H:%M:%S", time.localtime(second))
+        return self._time
 
     def _explanation(self, exchange: Exchange) -> str:
         """The browser's sentence, the rule and the fix, the first time that a cause is met; later how often it was."""
@@ -200,12 +222,10 @@ class ExchangePrinter:
         return f"{colour}{text}{_PLAIN}" if self._colour and colour else text
 
 
-@lru_cache(maxsize=64)
 def _method(value: bytes) -> str:
-    return f"{_text(value):7}"
+    return f"{_text(value[:_SHORT]):7}"
 
 
-@lru_cache(maxsize=1024)
 def _text(value: bytes) -> str:
     return printable(value.decode("latin-1"))
 
