@@ -46,14 +46,14 @@ class Target:  # no named tuple: compiled, one costs ten times as much to make a
         self.lenient = lenient
 
 
-def _keeping(kept: Container[int]) -> bytes:
+def keeping(kept: Container[int]) -> bytes:
     """A table for ``bytes.translate`` that changes whatever is not ``kept``: the cheapest way to look at each byte."""
     return bytes(byte if byte in kept else byte ^ 1 for byte in range(256))
 
 
 # What nearly all requests look like: nothing to decode, nothing that two servers read differently.
-_ORDINARY_PATH: Final = _keeping(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_~!$&'()*+,=:@.-/")
-_ORDINARY_QUERY: Final = _keeping({*range(0x21, 0x7F)} - {ord("#")})
+_ORDINARY_PATH: Final = keeping(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_~!$&'()*+,=:@.-/")
+_ORDINARY_QUERY: Final = keeping({*range(0x21, 0x7F)} - {ord("#")})
 
 # Printable ASCII without "#"; the path ends at the first "?".  A URI has no other bytes (RFC 3986 section 2); browsers
 # escape the rest.  Braces, quotes and bars are no URI characters either, but browsers send them and APIs expect them.
@@ -94,7 +94,7 @@ def read_ordinary(target: bytes) -> Target | None:
         or not path.startswith(b"/")
         or path.find(b"//") >= 0  # "in" would try its left side as a number first, and that costs more than the search
         or path.find(b"/.") >= 0
-        or query.translate(_ORDINARY_QUERY) != query
+        or (mark and query.translate(_ORDINARY_QUERY) != query)
     ):
         return None
     key = path.decode("ascii")

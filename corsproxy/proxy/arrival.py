@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import StreamReader
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from corsproxy.http.answers import OwnAnswer
 from corsproxy.proxy.client_connection import ClientConnection
@@ -106,7 +107,9 @@ class Arrival:
 
         A request whose body has not arrived whole ends it: the rest would have to be read before the next request.
         """
-        return not self._wants_keep_alive or not self.payload.is_eof() or self.downstream.finishing
+        payload = self.payload  # most requests have none, and aiohttp's word for that is Python
+        arrived = payload is EMPTY_PAYLOAD or payload.is_eof()
+        return not self._wants_keep_alive or not arrived or self.downstream.finishing
 
     def half_close(self) -> None:
         """Say at once that nothing more comes, while aiohttp still reads and discards for a while.

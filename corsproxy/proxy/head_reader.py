@@ -13,16 +13,17 @@ same ones with request after request, and they are forgotten with the connection
 from __future__ import annotations
 
 import re
-from typing import Final, cast
+from typing import Final
 
-from corsproxy.http.target import read_ordinary
+from corsproxy.http.target import keeping, read_ordinary
 from corsproxy.proxy.received import ReceivedLine, ResponseHead, Status, received_line
 from corsproxy.proxy.request import Fields, Line, RequestHead, header_line
 
 _METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 _is_target: Final = re.compile(rb"/[!-\"$-~]*").fullmatch
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([\x20-\x7e]*)")
-_HEADER_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)")
+_NAME: Final = keeping(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_VALUE: Final = keeping({*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)})
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 
 # They change the framing or the connection, or a parser refuses them by name.
@@ -57,10 +58,13 @@ _REPEATED_BY_SERVERS: Final = frozenset(
 _LONGEST_KEPT: Final = 256  # bytes of a line
 LONGEST_BLOCK: Final = 2048  # bytes of all lines of a head
 _MOST_BLOCKS: Final = 128
+_MOST_MARKS: Final = 256  # a power of two
 _MOST_HEADS: Final = 64
 _MOST_KEPT: Final = 1024  # lines; when they are too many, all are forgotten, which costs less than to know the oldest
 
 _blocks: Final[dict[bytes, Block]] = {}
+# Hashes of blocks that came lately, each in its own place: one that never comes again puts none out of ``_blocks``.
+_marks: Final[list[int]] = [0] * _MOST_MARKS
 _heads: Final[dict[bytes, ResponseHead]] = {}
 _sent: Final[dict[bytes, Line]] = {}
 _received: Final[dict[bytes, ReceivedLine]] = {}
@@ -128,22 +132,35 @@ def read_plain_request(
 
 def _read_block(block: bytes) -> Block | None:
     """The header lines of a request, if there is but one of each name; of two, parsers would count some."""
-    texts = block.split(b"\r\n")
-    lines = [_sent.get(text) for text in texts]
-    known = all(lines)  # else a line of it is never remembered, or has come for the first time
-    if not known:
-        lines = [line or _read_sent(text) for line, text in zip(lines, texts, strict=True)]
-        if not all(lines):
-            return None
+    lines: list[Line] = []
+    known = True  # else a line of it is never remembered, or has come for the first time
+    for text in block.split(b"\r\n"):
+        line = _sent.get(text)
+        if line is None:
+            known = False
+            line = _read_sent(text)
+            if line is None:
+                return None
+        lines.append(line)
     fields = Fields()
-    if not fields.take(cast("list[Line]", lines)) or not fields.host:
+    if not fields.take(lines) or not fields.host:
         return None
-    read = Block(block, fields, len(texts), int(fields.first(b"content-length") or b"0"))
-    if known and len(block) <= LONGEST_BLOCK:
+    length = fields.first(b"content-length")
+    read = Block(block, fields, len(lines), int(length) if length else 0)
+    if known and len(block) <= LONGEST_BLOCK and _came_lately(block):
         if len(_blocks) >= _MOST_BLOCKS:
             _blocks.clear()
         _blocks[block] = read
     return read
+
+
+def _came_lately(block: bytes) -> bool:
+    """Whether the same lines came before; next time they did."""
+    mark = hash(block)
+    place = mark & (_MOST_MARKS - 1)
+    came = _marks[place] == mark
+    _marks[place] = mark
+    return came
 
 
 def read_plain_response(head: bytes) -> ResponseHead | None:
@@ -157,13 +174,17 @@ def _read_response(head: bytes) -> ResponseHead | None:
     status = _statuses.get(start) or _read_status(start)
     if status is None:
         return None
-    lines = [_received.get(text) for text in texts]
-    known = all(lines)
-    if not known:
-        lines = [line or _read_received(text) for line, text in zip(lines, texts, strict=True)]
-        if not all(lines):
-            return None
-    read = ResponseHead(b"1.1", status, cast("list[ReceivedLine]", lines))
+    lines: list[ReceivedLine] = []
+    known = True
+    for text in texts:
+        line = _received.get(text)
+        if line is None:
+            known = False
+            line = _read_received(text)
+            if line is None:
+                return None
+        lines.append(line)
+    read = ResponseHead(b"1.1", status, lines)
     if len(read.all(b"content-length")) > 1:
         return None
     if known and len(head) <= LONGEST_BLOCK:
@@ -187,11 +208,20 @@ def _read_status(text: bytes) -> Status | None:
     return status
 
 
+def _split(text: bytes) -> tuple[bytes, bytes]:
+    """The name and the value of a header line; no value where it is not as RFC 9110 5.5 has it, or has none."""
+    name, _, value = text.partition(b":")
+    value = value.strip(b" \t")
+    if not name or name.translate(_NAME) != name or value.translate(_VALUE) != value:
+        return name, b""
+    return name, value
+
+
 def _read_sent(text: bytes) -> Line | None:
-    match = _HEADER_LINE.fullmatch(text)
-    if match is None:
+    name, value = _split(text)
+    if not value:
         return None
-    line = header_line(match[1], match[2].rstrip(b" \t"))
+    line = header_line(name, value)
     if line.name in _LEFT or (line.name == b"connection" and line.value.lower() != b"keep-alive"):
         return None
     if line.name == b"content-length" and _LENGTH.fullmatch(line.value) is None:
@@ -212,10 +242,10 @@ def _names_a_site(line: Line) -> bool:
 
 
 def _read_received(text: bytes) -> ReceivedLine | None:
-    match = _HEADER_LINE.fullmatch(text)
-    if match is None:
+    name, value = _split(text)
+    if not value:
         return None
-    line = received_line(match[1], match[2].rstrip(b" \t"))
+    line = received_line(name, value)
     if line.name in _LEFT or (line.name == b"content-length" and _LENGTH.fullmatch(line.field[1]) is None):
         return None
     if line.name in _REPEATED_BY_SERVERS and len(text) <= _LONGEST_KEPT:

@@ -264,8 +264,7 @@ def _decide(table: RuleTable, rule: Rule, arrived: Arrived) -> Decision:
     if policy is None:
         return NO_POLICY
     origins = fields.all(b"origin")
-    methods = fields.all(b"access-control-request-method")
-    if arrived.head.method == b"OPTIONS" and origins and methods:
+    if arrived.head.method == b"OPTIONS" and origins and (methods := fields.all(b"access-control-request-method")):
         # https://fetch.spec.whatwg.org/#cors-preflight-request; any other OPTIONS is an ordinary request.
         private = fields.all(b"access-control-request-private-network") == (b"true",)
         origin = origins[0] if len(origins) == 1 else b""  # two Origin lines: nobody's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -121,15 +121,19 @@ class Fields:
         if known:
             self.take(known)
 
-    def take(self, lines: Sequence[Line]) -> bool:
+    def take(self, lines: list[Line]) -> bool:
         """Sort all the lines, once; whether there is but one of each name."""
-        read = {line.name: line.values for line in lines}
-        single = len(read) == len(lines)
-        self._read = read if single else _gathered(lines)
-        self.passed = [line for line in lines if line.use & _PASS]
+        read, passed = self._read, self.passed
         uses = 0
         for line in lines:
-            uses |= line.use
+            use = line.use
+            uses |= use
+            read[line.name] = line.values
+            if use & _PASS:
+                passed.append(line)
+        single = len(read) == len(lines)
+        if not single:
+            self._read = _gathered(lines)
         if uses & _FORWARDED:
             self.forwarded = [(line.name, line.value) for line in lines if line.use & _FORWARDED]
         self.unusual = bool(uses & _UNUSUAL)

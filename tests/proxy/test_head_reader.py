@@ -204,8 +204,8 @@ def test_a_page_s_address_is_remembered_only_without_its_path(referer, remembere
 
 
 def test_a_request_whose_lines_came_before_is_read_like_the_first():
-    first, second, other = (
-        read_plain_request(data, LIMIT, MOST_LINES) for data in (GET, GET, GET.replace(b"/x?y=1", b"/z"))
+    first, _, second, other = (
+        read_plain_request(data, LIMIT, MOST_LINES) for data in (GET, GET, GET, GET.replace(b"/x?y=1", b"/z"))
     )
     assert first is not None
     assert other is not None
@@ -261,7 +261,7 @@ def test_no_line_that_is_rewritten_for_a_client_is_remembered():
 
 def test_what_is_remembered_is_bounded():
     for number in range(3000):
-        for _ in range(2):  # a block is remembered when its lines are
+        for _ in range(3):  # a block is remembered when its lines are, and it came since
             assert read_plain_request(GET.replace(b"app", b"app%d" % number), LIMIT, MOST_LINES)
         for _ in range(2):
             assert read_plain_response(PLAIN_OK.replace(b"now", b"%d" % number))
