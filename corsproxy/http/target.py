@@ -54,6 +54,7 @@ def keeping(kept: Container[int]) -> bytes:
 # What nearly all requests look like: nothing to decode, nothing that two servers read differently.
 _ORDINARY_PATH: Final = keeping(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_~!$&'()*+,=:@.-/")
 _ORDINARY_QUERY: Final = keeping({*range(0x21, 0x7F)} - {ord("#")})
+_DOTS_AS_SLASHES: Final = bytes.maketrans(b".", b"/")
 
 # Printable ASCII without "#"; the path ends at the first "?".  A URI has no other bytes (RFC 3986 section 2); browsers
 # escape the rest.  Braces, quotes and bars are no URI characters either, but browsers send them and APIs expect them.
@@ -92,8 +93,8 @@ def read_ordinary(target: bytes) -> Target | None:
     if (
         path.translate(_ORDINARY_PATH) != path
         or not path.startswith(b"/")
-        or path.find(b"//") >= 0  # "in" would try its left side as a number first, and that costs more than the search
-        or path.find(b"/.") >= 0
+        # "//" and "/.", in one search; "in" would try its left side as a number first, and that costs more than this.
+        or path.translate(_DOTS_AS_SLASHES).find(b"//") >= 0
         or (mark and query.translate(_ORDINARY_QUERY) != query)
     ):
         return None

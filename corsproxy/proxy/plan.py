@@ -231,17 +231,22 @@ def _read(head: RequestHead, client: Client) -> Arrived:
     target = head.ordinary or parse_target(head.target)
     addressed = head.fields.addressed
     if addressed is None:
-        addressed = head.fields.addressed = _addressed(head)
+        addressed = head.fields.addressed = _addressed(head, client)
     if target.authority is not None:
         addressed = parse_host(target.authority)
     return Arrived(head, client, target, addressed[0], addressed[1])
 
 
-def _addressed(head: RequestHead) -> tuple[str, bytes]:
-    hosts = head.fields.all(b"host")
+def _addressed(head: RequestHead, client: Client) -> tuple[str, bytes]:
+    hosts, before = head.fields.all(b"host"), client.addressed
+    if before is not None and hosts == (before[1],):  # nearly every request of a connection
+        return before
     if len(hosts) > 1 or (not hosts and head.version != b"1.0"):
         raise MalformedRequest(400, "a request needs exactly one host line")
-    return parse_host(hosts[0]) if hosts else ("", b"")
+    if not hosts:
+        return "", b""
+    addressed = client.addressed = parse_host(hosts[0])
+    return addressed
 
 
 def _find(table: RuleTable, arrived: Arrived) -> Rule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,7 @@ Field = tuple[bytes, bytes]
 class Client:
     """Who is at the other end of the connection: the peer's address (None on a unix socket), and whether TLS is on."""
 
-    __slots__ = ("_authority", "_forwarding", "_lines", "peer", "tls", "verdict")
+    __slots__ = ("_authority", "_forwarding", "_lines", "addressed", "peer", "tls", "verdict")
 
     def __init__(self, peer: str | None, tls: bool) -> None:  # noqa: FBT001  # a fact about the connection, not a mode
         self.peer = peer
@@ -28,6 +28,7 @@ class Client:
         self._forwarding: Forwarding | None = None  # who wrote the lines, for which authority
         self._authority = b""
         self._lines = b""
+        self.addressed: tuple[str, bytes] | None = None  # what its last Host line says, if that is a host
         self.verdict: Verdict | None = None  # what came of the last lines that came again
 
     def lines(self, forwarding: Forwarding, authority: bytes, head: RequestHead) -> bytes:
@@ -90,7 +91,7 @@ class Line:
         self.written = written  # the name as it came
         self.value = value
         self.values: tuple[bytes, ...] = (value,)  # the values of all lines of this name, when it is the only one
-        self.whole = b"%b: %b\r\n" % (written, value)  # as it goes on
+        self.whole = written + b": " + value + b"\r\n"  # as it goes on
 
 
 def header_line(written: bytes, value: bytes) -> Line:
@@ -109,7 +110,7 @@ class Fields:
 
     __slots__ = ("_read", "_whole", "addressed", "forwarded", "host", "origin", "passed", "traceparent", "unusual")
 
-    def __init__(self, lines: Iterable[Field] = ()) -> None:
+    def __init__(self, lines: Sequence[Field] = ()) -> None:
         self._read: dict[bytes, tuple[bytes, ...]] = {}
         self.passed: list[Line] = []  # what the upstream gets
         self.forwarded: list[Field] = []  # X-Forwarded-* and their like, with lower-case names
@@ -117,9 +118,8 @@ class Fields:
         self.host = self.origin = self.traceparent = b""  # what the first such line says
         self.addressed: tuple[str, bytes] | None = None  # what the Host line says, once somebody has read it
         self._whole: bytes | None = None
-        known = [header_line(written, value) for written, value in lines]
-        if known:
-            self.take(known)
+        if lines:
+            self.take([header_line(written, value) for written, value in lines])
 
     def take(self, lines: list[Line]) -> bool:
         """Sort all the lines, once; whether there is but one of each name."""

@@ -112,6 +112,14 @@ def test_two_host_lines_are_refused():
     assert (planned.status, planned.closes) == (400, True)
 
 
+def test_the_host_of_the_request_before_stands_in_for_no_other():
+    client = Client("192.0.2.1", tls=False)
+    asked = [(b"a.example", b"1.1"), (None, b"1.0"), (b"", b"1.0"), (None, b"1.1"), (b"b.example", b"1.1")]
+    planned = [judge(b"GET", b"/app/x", host=host, version=version, client=client) for host, version in asked]
+    told = [item.authority if isinstance(item, Forward) else item.status for item in planned]
+    assert told == [b"a.example", b"", 400, 400, b"b.example"]
+
+
 def test_another_version_is_refused_with_the_rules_decision():
     planned = judge(b"GET", b"/", APP, version=b"2.0")
     assert (planned.status, planned.decision.outcome, planned.closes) == (505, Outcome.ALLOWED, True)
