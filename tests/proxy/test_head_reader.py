@@ -271,6 +271,15 @@ def test_what_is_remembered_is_bounded():
     assert len(head_reader._blocks) <= 128
 
 
+def test_lines_that_do_not_come_again_together_put_out_none_that_do():
+    for _ in range(3):
+        assert read_plain_request(GET, LIMIT, MOST_LINES)
+    for number in range(400):
+        other = GET.replace(b"a.example", b"a%d.example" % (number % 20)).replace(b"app", b"app%d" % (number // 20))
+        assert read_plain_request(other, LIMIT, MOST_LINES)
+    assert GET.partition(b"\r\n")[2][:-4] in head_reader._blocks
+
+
 def test_more_lines_than_are_allowed_go_to_the_parser():
     data = GET[:-2] + b"".join(b"X-%d: a\r\n" % number for number in range(5)) + b"\r\n"
     lines = data.count(b"\r\n") - 2  # without the request line, and the empty one
