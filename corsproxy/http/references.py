@@ -17,7 +17,9 @@ Rewrite = Callable[[bytes], bytes]
 # quotation mark or not; a URL in quotation marks ends with them, any other with the value.
 _REFRESH = re.compile(
     rb"[\t\n\f\r ]*(?:[0-9]|(?=\.))[0-9.]*(?:[\t\n\f\r ]*[;,]|[\t\n\f\r ])[\t\n\f\r ]*+"
-    rb"(?:url[\t\n\f\r ]*=[\t\n\f\r ]*+)?+(?:\"([^\"]*)|'([^']*)|([^\"'].*))",
+    # Not "(...)?+": Python below 3.11.5 loses its place where such a group begins to match and does not
+    # (https://github.com/python/cpython/issues/106052).
+    rb"(?:url[\t\n\f\r ]*=[\t\n\f\r ]*+|(?!url[\t\n\f\r ]*=))(?:\"([^\"]*)|'([^']*)|([^\"'].*))",
     re.IGNORECASE | re.DOTALL,
 )
 

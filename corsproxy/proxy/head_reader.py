@@ -57,8 +57,8 @@ _REPEATED_BY_SERVERS: Final = frozenset(
 )  # fmt: skip
 _LONGEST_KEPT: Final = 256  # bytes of a line
 LONGEST_BLOCK: Final = 2048  # bytes of all lines of a head
-_MOST_BLOCKS: Final = 128
-_MOST_MARKS: Final = 256  # a power of two
+_MOST_BLOCKS: Final = 1024  # as many as lines: each of so many origins may have one
+_MOST_MARKS: Final = 4096  # a power of two
 _MOST_HEADS: Final = 64
 _MOST_KEPT: Final = 1024  # lines; when they are too many, all are forgotten, which costs less than to know the oldest
 
