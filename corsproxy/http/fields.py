@@ -106,6 +106,14 @@ def list_members(values: Iterable[bytes]) -> list[bytes]:
     return [member for value in values for part in value.split(b",") if (member := part.strip(b" \t"))]
 
 
+def by_name(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, tuple[bytes, ...]]:
+    """The values of every lower-case name, in the order of its lines."""
+    values: dict[bytes, tuple[bytes, ...]] = {}
+    for name, value in lines:
+        values[name] = (*values.get(name, ()), value)
+    return values
+
+
 def connection_options(values: Sequence[bytes]) -> frozenset[bytes]:
     """The lower-case options of all Connection lines: ``close``, ``upgrade``, and names of fields that end here.
 

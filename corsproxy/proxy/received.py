@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM, connection_options
+from corsproxy.http.fields import HOP_BY_HOP, SPEAKS_FOR_THE_UPSTREAM, by_name, connection_options
 from corsproxy.proxy.framing import Framing
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ResponseHead:
         self.status = start.code
         self.lines = lines
         values = {line.name: line.values for line in lines}
-        self._values = values if len(values) == len(lines) else _gathered(lines)
+        self._values = values if len(values) == len(lines) else by_name((line.name, line.field[1]) for line in lines)
         self._fields: list[Field] | None = None
         connection = values.get(b"connection")
         # The names that it declares hop-by-hop, and whether the upstream keeps the connection
@@ -116,12 +116,3 @@ class ResponseHead:
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """The values of every line of that lower-case name."""
         return self._values.get(name, ())
-
-
-def _gathered(lines: Iterable[ReceivedLine]) -> dict[bytes, tuple[bytes, ...]]:
-    """The values by name, where a name has several lines."""
-    values: dict[bytes, tuple[bytes, ...]] = {}
-    for line in lines:
-        before = values.get(line.name)
-        values[line.name] = line.values if before is None else before + line.values
-    return values

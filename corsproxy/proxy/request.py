@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from corsproxy.http.fields import HOP_BY_HOP, connection_options, list_members
+from corsproxy.http.fields import HOP_BY_HOP, by_name, connection_options, list_members
 from corsproxy.http.forwarded import FOLD, Forwarding, is_forwarded_field
 from corsproxy.http.target import Target
 
@@ -133,7 +133,7 @@ class Fields:
                 passed.append(line)
         single = len(read) == len(lines)
         if not single:
-            self._read = _gathered(lines)
+            self._read = by_name((line.name, line.value) for line in lines)
         if uses & _FORWARDED:
             self.forwarded = [(line.name, line.value) for line in lines if line.use & _FORWARDED]
         self.unusual = bool(uses & _UNUSUAL)
@@ -178,15 +178,6 @@ class Fields:
         if not self.unusual:
             return False
         return b"trailers" in [member.lower() for member in list_members(self.all(b"te"))]
-
-
-def _gathered(lines: Iterable[Line]) -> dict[bytes, tuple[bytes, ...]]:
-    """The values by name, where a name has several lines."""
-    values: dict[bytes, tuple[bytes, ...]] = {}
-    for line in lines:
-        before = values.get(line.name)
-        values[line.name] = line.values if before is None else before + line.values
-    return values
 
 
 class RequestHead:

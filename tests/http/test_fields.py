@@ -11,6 +11,7 @@ from corsproxy.http.fields import (
     EditProblem,
     FieldEdits,
     InvalidEdits,
+    by_name,
     compile_edits,
     connection_options,
     is_field_value,
@@ -95,6 +96,12 @@ def test_list_members(values, expected):
 )
 def test_connection_options(values, expected):
     assert connection_options(values) == expected
+
+
+def test_every_line_of_a_name_counts_in_order():
+    lines = [(b"vary", b"Accept"), (b"etag", b'"1"'), (b"vary", b"Origin, Accept")]
+    assert by_name(lines) == {b"vary": (b"Accept", b"Origin, Accept"), b"etag": (b'"1"',)}
+    assert list(by_name(lines)) == [b"vary", b"etag"]
 
 
 def test_framing_is_hop_by_hop_whatever_connection_says():
