@@ -5,9 +5,8 @@
 const http = require("node:http");
 const { pipeline } = require("node:stream");
 
-const told = JSON.parse(process.argv[2]);
-const [host, port] = told.upstream;
-const target = `http://${host}:${port}`;
+const { library, policy, path, upstream, port, host } = JSON.parse(process.argv[2]);
+const target = `http://${upstream.join(":")}`;
 const expressions = (policy) =>
   policy.origin?.expressions
     ? { ...policy, origin: [...policy.origin.texts, ...policy.origin.expressions.map((text) => new RegExp(text))] }
@@ -41,9 +40,9 @@ function copyHead(answered, response) {
 // https://github.com/expressjs/cors#readme
 function express(handler) {
   const app = require("express")();
-  const cors = require("cors")(expressions(told.policy));
+  const cors = require("cors")(expressions(policy));
   app.disable("x-powered-by");
-  if (told.path) app.use(told.path, cors);
+  if (path) app.use(path, cors);
   else app.use(cors);
   app.use(handler);
   return http.createServer(app);
@@ -71,6 +70,6 @@ function proxied() {
 const SERVERS = {
   "express-cors": () => express(answer),
   "http-proxy-middleware": () => express(proxied()),
-  "cors-anywhere": () => require("cors-anywhere").createServer(told.policy),
+  "cors-anywhere": () => require("cors-anywhere").createServer(policy),
 };
-SERVERS[told.library]().listen(told.port, told.host);
+SERVERS[library]().listen(port, host);
