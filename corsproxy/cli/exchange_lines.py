@@ -7,6 +7,7 @@ line cannot be forged, and no terminal obeys it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable
 from typing import Final, Protocol
@@ -25,6 +26,9 @@ _REMARKS_REMEMBERED = 1000
 _LONGEST_REMARK = 200  # characters; longer ones that begin alike are taken for one, so that memory has a bound too
 
 _now: Final[Callable[[], float]] = time.time
+
+_MOST_STATUSES: Final = 1000
+_MILLISECONDS: Final = [f"{number} ms" for number in range(100)]
 
 _SHORT: Final = 256  # bytes of a text that is kept as it is shown
 _REMEMBERED: Final = 1024  # of those
@@ -116,7 +120,8 @@ class ExchangePrinter:
         # A list by their numbers: an enum's member as a key costs a call of Python's for its hash.
         self._verdicts = [self._painted(_VERDICTS[outcome], _verdict_colour(outcome)) for outcome in Outcome]
         self._methods, self._targets, self._origins = _Shown(_method), _Shown(shown_target), _Shown(_text)
-        self._second, self._time = -1, ""  # the present second, and how it is written
+        self._statuses = [""] * _MOST_STATUSES  # as they are painted, once they have been met
+        self._time, self._next_second = "", -math.inf  # the present second, and its end on the clock of exchanges
         self._remarked: set[Hashable] = set()
 
     def __call__(self, exchange: Exchange) -> None:
@@ -144,16 +149,21 @@ class ExchangePrinter:
             pass
 
     def _line(self, exchange: Exchange, comment: Comment) -> str:
-        status, method, target, origin = exchange.status, exchange.method, exchange.target, exchange.origin
-        colour, milliseconds = _status_colour(status), int(exchange.duration * 1000 + 0.5)
+        method, target, origin = exchange.method, exchange.target, exchange.origin
+        milliseconds = int(exchange.duration * 1000 + 0.5)
         return (
-            f"{self._time_of_day()}  {self._methods.known.get(method) or self._methods.add(method)}  "
+            f"{self._time_of_day(exchange)}  {self._methods.known.get(method) or self._methods.add(method)}  "
             f"{self._targets.known.get(target) or self._targets.add(target)}  "
-            f"{self._painted(str(status) if status else _NO_STATUS, colour)}  {milliseconds} ms  "
+            f"{self._statuses[exchange.status] or self._add_status(exchange.status)}  "
+            f"{_MILLISECONDS[milliseconds] if milliseconds < len(_MILLISECONDS) else f'{milliseconds} ms'}  "
             f"{self._origins.known.get(origin) or self._origins.add(origin) if origin else '-'}  "
             f"{self._verdicts[exchange.decision.outcome.number]}"
             f"{self._besides(exchange, comment) if exchange.failure or comment.rewrites else ''}\n"
         )
+
+    def _add_status(self, status: int) -> str:
+        text = self._statuses[status] = self._painted(str(status) if status else _NO_STATUS, _status_colour(status))
+        return text
 
     def _besides(self, exchange: Exchange, comment: Comment) -> str:
         """What few lines end with: what went wrong, and what was changed on the way."""
@@ -161,10 +171,13 @@ class ExchangePrinter:
         besides += [self._painted(f"[{printable(rewrite)}]", _DIM) for rewrite in comment.rewrites]
         return "".join(f"  {text}" for text in besides)
 
-    def _time_of_day(self) -> str:
-        second = int(_now())
-        if second != self._second:
-            self._second, self._time = second, time.strftime("%H:%M:%S", time.localtime(second))
+    def _time_of_day(self, exchange: Exchange) -> str:
+        """When it ended; the system is asked for the time once in a second."""
+        ended = exchange.started + exchange.duration
+        if ended >= self._next_second:
+            now = _now()
+            self._next_second = ended + 1 - now % 1
+            self._time = time.strftime("%H:%M:%S", time.localtime(now))
         return self._time
 
     def _explanation(self, exchange: Exchange) -> str:

@@ -7,7 +7,7 @@ remembered is bounded.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Hashable
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -56,8 +56,8 @@ class Drift:
     met_in_process: ClassVar[Counter[str]] = Counter()  # what was noticed, by upstream, for the metrics
 
     def __init__(self) -> None:
-        self._due: OrderedDict[str, float] = OrderedDict()  # by endpoint, on the clock of exchanges
-        self._known: OrderedDict[tuple[str, tuple[str, ...]], None] = OrderedDict()
+        self._due: dict[str, float] = {}  # by endpoint, on the clock of exchanges
+        self._known: dict[tuple[str, tuple[str, ...]], None] = {}
 
     def meet(self, exchange: Exchange) -> Drifted | None:
         """Look at an exchange, if it is time to; None where there is nothing new."""
@@ -76,11 +76,11 @@ class Drift:
         return Drifted(rule, rule.policy, tuple(names))
 
 
-def _remember(memory: OrderedDict[Any, Any], key: Hashable, value: object) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
+def _remember(memory: dict[Any, Any], key: Hashable, value: object) -> None:
+    memory.pop(key, None)
+    memory[key] = value  # at the end
     if len(memory) > REMEMBERED:
-        memory.popitem(last=False)
+        del memory[next(iter(memory))]
 
 
 def _shown(name: bytes) -> str:

@@ -107,6 +107,9 @@ class LogWriter:
         """Send whole texts, as many at once as a batch has room for; one that is longer goes alone."""
         joined = "".join(texts)
         data = self._encoded(joined)
+        if len(data) <= self._batch:
+            self._send(data)
+            return
         ends = list(accumulate(map(len, texts if joined.isascii() else map(self._encoded, texts))))
         first = start = 0
         while first < len(ends):
