@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from corsproxy.cors.decision import Decision, Outcome
 from corsproxy.cors.grants import Headers, Methods, compile_headers, compile_methods, field_line
@@ -22,8 +22,12 @@ from corsproxy.errors import InvalidPolicy, PolicyProblem
 
 __all__ = ["Policy", "PolicySpec", "compile_policy"]
 
-_MOST_REMEMBERED: Final = 1024  # allowed origins whose decision is kept, and as many granted preflights
-_LONGEST_REMEMBERED: Final = 512  # bytes of header names in such a preflight
+# Decisions that are kept, of each kind.  What is denied has a place of its own, so that whoever makes up origins puts
+# out nothing that is allowed.
+_MOST_REMEMBERED: Final = 1024
+_LONGEST_REMEMBERED: Final = 512  # bytes of what was asked
+
+Asked = tuple[bytes, bytes, bytes, bool]  # origin, method, names of headers, whether it is for a private network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +55,11 @@ class Policy:
     _always: bytes  # lines that every answer to an actual request has
     _granted: bytes  # lines that an allowed actual request has besides its origin's own
     _preflight: bytes  # lines that a granted preflight has besides its origin's and those that it asked for
-    _granted_to: dict[bytes, Decision] = field(default_factory=dict)  # what was decided before, by origin
-    _preflights: dict[tuple[bytes, bytes, bytes, bool], Decision] = field(default_factory=dict)  # by what was asked
+    # What was decided before: by origin, and of preflights by all that was asked.
+    _granted_to: dict[bytes, Decision] = field(default_factory=dict)
+    _denied_to: dict[bytes, Decision] = field(default_factory=dict)
+    _preflights: dict[Asked, Decision] = field(default_factory=dict)
+    _denied_preflights: dict[Asked, Decision] = field(default_factory=dict)
 
     def allows_origin(self, origin: bytes) -> bool:
         """Whether this value of the Origin header is allowed; any bytes may be asked about."""
@@ -66,18 +73,18 @@ class Policy:
             return self._constant
         # Two lines joined are no origin, so they match nothing, even when they are the same.
         origin = b", ".join(origins)
-        known = self._granted_to.get(origin)
+        known = self._granted_to.get(origin) or self._denied_to.get(origin)
         if known is not None:
             return known
         if not self.allows_origin(origin):
-            return Decision(Outcome.DENIED_ORIGIN, self._always, self.vary_actual, subject=origin)
+            decision = Decision(Outcome.DENIED_ORIGIN, self._always, self.vary_actual, subject=origin)
+            _remember(self._denied_to, origin, decision, len(origin))
+            return decision
         lines = self._origin_line(origin) + self._granted
         if self._timing is not None and self._timing.match(origin):
             lines += b"Timing-Allow-Origin: %b\r\n" % origin
         decision = Decision(Outcome.ALLOWED, lines, self.vary_actual, self.spec.exposes_actual)
-        if len(self._granted_to) >= _MOST_REMEMBERED:  # a wildcard allows any number of them
-            self._granted_to.clear()
-        self._granted_to[origin] = decision
+        _remember(self._granted_to, origin, decision, len(origin))
         return decision
 
     def judge_preflight(
@@ -92,16 +99,14 @@ class Policy:
         ``methods`` and ``headers`` are the values of all lines of Access-Control-Request-Method and -Headers;
         ``private_network`` is whether Access-Control-Request-Private-Network asks for that too.
         """
-        # Two methods are no token.  Nothing else of the request has a say, so what was granted once is granted again.
+        # Two methods are no token.  Nothing else of the request has a say, so what was decided once is decided again.
         asked = (origin, b", ".join(methods), b",".join(headers), private_network)
-        known = self._preflights.get(asked)
+        known = self._preflights.get(asked) or self._denied_preflights.get(asked)
         if known is not None:
             return known
         decision = self._preflight_decision(*asked)
-        if decision.outcome is Outcome.PREFLIGHT_ALLOWED and len(asked[2]) <= _LONGEST_REMEMBERED:
-            if len(self._preflights) >= _MOST_REMEMBERED:
-                self._preflights.clear()
-            self._preflights[asked] = decision
+        memory = self._denied_preflights if decision.denied else self._preflights
+        _remember(memory, asked, decision, len(origin) + len(asked[1]) + len(asked[2]))
         return decision
 
     def _preflight_decision(self, origin: bytes, method: bytes, headers: bytes, private_network: bool) -> Decision:  # noqa: FBT001 - as above
@@ -126,6 +131,15 @@ class Policy:
 
     def _refusal(self, outcome: Outcome, subject: bytes) -> Decision:
         return Decision(outcome, b"", self.vary_preflight, subject=subject)
+
+
+def _remember(memory: dict[Any, Decision], asked: object, decision: Decision, size: int) -> None:
+    """Keep a decision; ``size`` are the bytes that it holds on to.  A wildcard allows any number of them."""
+    if size > _LONGEST_REMEMBERED:
+        return
+    if len(memory) >= _MOST_REMEMBERED:
+        memory.clear()
+    memory[asked] = decision
 
 
 def compile_policy(spec: PolicySpec, where: str = "") -> Policy:

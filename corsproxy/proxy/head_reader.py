@@ -58,13 +58,13 @@ _REPEATED_BY_SERVERS: Final = frozenset(
 _LONGEST_KEPT: Final = 256  # bytes of a line
 LONGEST_BLOCK: Final = 2048  # bytes of all lines of a head
 _MOST_BLOCKS: Final = 1024  # as many as lines: each of so many origins may have one
-_MOST_MARKS: Final = 4096  # a power of two
+_MOST_MARKS: Final = 4096
 _MOST_HEADS: Final = 64
 _MOST_KEPT: Final = 1024  # lines; when they are too many, all are forgotten, which costs less than to know the oldest
 
 _blocks: Final[dict[bytes, Block]] = {}
-# Hashes of blocks that came lately, each in its own place: one that never comes again puts none out of ``_blocks``.
-_marks: Final[list[int]] = [0] * _MOST_MARKS
+# Hashes of blocks that came lately: one that never comes again puts none out of ``_blocks``.
+_marks: Final[set[int]] = set()
 _heads: Final[dict[bytes, ResponseHead]] = {}
 _sent: Final[dict[bytes, Line]] = {}
 _received: Final[dict[bytes, ReceivedLine]] = {}
@@ -157,10 +157,12 @@ def _read_block(block: bytes) -> Block | None:
 def _came_lately(block: bytes) -> bool:
     """Whether the same lines came before; next time they did."""
     mark = hash(block)
-    place = mark & (_MOST_MARKS - 1)
-    came = _marks[place] == mark
-    _marks[place] = mark
-    return came
+    if mark in _marks:
+        return True
+    if len(_marks) >= _MOST_MARKS:
+        _marks.clear()
+    _marks.add(mark)
+    return False
 
 
 def read_plain_response(head: bytes) -> ResponseHead | None:

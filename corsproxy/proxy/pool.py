@@ -11,6 +11,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Final, cast
 
 from corsproxy.config.table import Endpoint, Upstream
@@ -128,7 +129,7 @@ class Pool:
         """A new connection; what it teaches of the member's health is kept."""
         endpoint, limits = member.endpoint, self._upstream.timeouts
         connection = UpstreamConnection(
-            endpoint, limits, lambda idle: self._put_idle(member, idle), lambda lost: self._forget(member, lost)
+            endpoint, limits, partial(self._put_idle, member), partial(self._forget, member)
         )
         if member.health.returns_at is not None and member.health.trial is None:
             member.health.trial = connection

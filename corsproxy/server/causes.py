@@ -6,7 +6,6 @@ origin for each request; so causes are few, in memory and in lines.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
@@ -31,7 +30,7 @@ class Causes:
     """Counts events by their cause; where there are too many to name, by what those have in common."""
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[Hashable, int] = OrderedDict()
+        self._counts: dict[Hashable, int] = {}  # the one that was met last comes last
         self._budget = float(BURST)
         self._last = 0.0
 
@@ -45,13 +44,14 @@ class Causes:
         """
         named = True
         cause = (common, own)
-        if cause not in self._counts and not self._may_name(now):
+        before = self._counts.pop(cause, 0)
+        if not before and not self._may_name(now):
             named = False
             cause = (common, None)
-        count = self._counts[cause] = self._counts.get(cause, 0) + 1
-        self._counts.move_to_end(cause)
+            before = self._counts.pop(cause, 0)
+        count = self._counts[cause] = before + 1
         if len(self._counts) > REMEMBERED:
-            self._counts.popitem(last=False)
+            del self._counts[next(iter(self._counts))]
         return Met(count, named) if count in _TOLD else None
 
     def _may_name(self, now: float) -> bool:

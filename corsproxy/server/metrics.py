@@ -34,6 +34,8 @@ _HUNDREDS: Final = 10
 _BOUNDS: Final[tuple[float, ...]] = SECONDS
 _OVERHEAD_BOUNDS: Final[tuple[float, ...]] = OVERHEAD_SECONDS
 _BUCKETS: Final = len(_BOUNDS) + 1  # and one for what is longer
+_FIRST: Final = SECONDS[0]  # most durations are in the first bucket, or in one of its neighbours
+_FIRST_OVERHEAD: Final = OVERHEAD_SECONDS[0]
 
 _Labels = tuple[str, str, str, str]  # rule, upstream, class of the status, outcome
 
@@ -77,7 +79,7 @@ class Metrics:
         series.sent += exchange.response_bytes
         duration = overhead = exchange.duration
         series.seconds += duration
-        series.counts[_bucket(_BOUNDS, duration)] += 1
+        series.counts[0 if duration <= _FIRST else bisect_left(_BOUNDS, duration)] += 1
         asked = exchange.asked
         if asked:
             overhead = asked - exchange.started
@@ -85,9 +87,9 @@ class Metrics:
             if heard:
                 wait = heard - asked
                 series.waited += wait
-                series.counts[_BUCKETS + _bucket(_BOUNDS, wait)] += 1
+                series.counts[_BUCKETS + (0 if wait <= _FIRST else bisect_left(_BOUNDS, wait))] += 1
         self._overhead_seconds += overhead
-        self._overhead[_bucket(_OVERHEAD_BOUNDS, overhead)] += 1
+        self._overhead[0 if overhead <= _FIRST_OVERHEAD else bisect_left(_OVERHEAD_BOUNDS, overhead)] += 1
 
         if exchange.limit:
             self._limits[exchange.limit] += 1
@@ -180,11 +182,6 @@ def of_state(state: State) -> Snapshot:
         "corsproxy_workers_wanted": {(): [state.workers_wanted]},
         "corsproxy_workers_replaced_total": {(): [state.workers_replaced]},
     }
-
-
-def _bucket(bounds: tuple[float, ...], seconds: float) -> int:
-    """The place of a duration; most are in the first bucket, or in one of its neighbours."""
-    return 0 if seconds <= bounds[0] else bisect_left(bounds, seconds)
 
 
 def _added(samples: Iterable[tuple[tuple[str, ...], list[float]]]) -> Samples:
