@@ -29,7 +29,7 @@ class Case:
     connections: int = 64
     unit: str = "requests"
     variations: dict[str, Variation] = field(default_factory=dict)
-    rounds: int | None = None  # fewer or more than the others
+    rounds: int | None = None  # fewer than the others, or more, where a bar leaves little room for noise
     quick: bool = False  # part of --quick
 
 
@@ -77,7 +77,7 @@ CASES: Final = (
     Case("up-10m", "10 MiB up", "wrk", "upload", _plain(partial(requests.upload, "10m")), 4),
     Case("sse", "events to 100 subscribers", "sse", "sse", connections=100, unit="events", quick=True),
     Case("websocket", "WebSocket echo", "websocket", "websocket", unit="messages", quick=True),
-    Case("latency", "latency at a fixed rate", "latency", "get", connections=64),
+    Case("latency", "latency at a fixed rate", "latency", "get", connections=64, rounds=9),
     Case(
         "rules",
         "10 and 10,000 rules",
@@ -85,6 +85,7 @@ CASES: Final = (
         "get",
         _rules,
         variations={"10 rules": Variation(rules=10), "10,000 rules": Variation(rules=10_000)},
+        rounds=9,
     ),
     Case(
         "origins",
@@ -93,6 +94,7 @@ CASES: Final = (
         "get",
         _origins,
         variations={"10 origins": Variation(origins=10), "10,000 origins": Variation(origins=10_000)},
+        rounds=9,
     ),
     Case(
         "log",
@@ -101,6 +103,7 @@ CASES: Final = (
         "get",
         _BROWSER,
         variations={"log off": Variation(), "log on": Variation(access_log=True)},
+        rounds=9,
     ),
     Case(
         "workers",

@@ -12,6 +12,7 @@ from corsproxy.config.table import Endpoint, HealthCheck, Timeouts
 from corsproxy.errors import UpstreamError
 from corsproxy.proxy.balance import Member
 from corsproxy.proxy.framing import Framing
+from corsproxy.proxy.pieces import Piece
 from corsproxy.proxy.received import Field, ResponseHead
 from corsproxy.proxy.upstream import UpstreamConnection
 
@@ -78,7 +79,7 @@ class _Verdict:
         """The status is all that counts."""
         self._status = head.status
 
-    def body(self, piece: bytes) -> None:
+    def body(self, piece: Piece) -> None:
         """Nobody reads it."""
 
     def end(self, trailers: Sequence[Field]) -> None:  # noqa: ARG002  # the signature of a Sink

@@ -111,9 +111,9 @@ class FastLane(ClientConnection):
                 return
             self.open = False
         elif self._inflow is not None:
-            data = self._inflow.take(data)
-            if data:
-                self._hold(data)
+            behind = self._inflow.take(data)
+            if behind:
+                self._hold(data[-behind:])
             elif self._inflow.is_eof() and self.arrival is None:
                 self._close()
             return

@@ -16,6 +16,7 @@ import re
 from typing import Final
 
 from corsproxy.http.target import keeping, read_ordinary
+from corsproxy.proxy.pieces import Piece, behind
 from corsproxy.proxy.received import ReceivedLine, ResponseHead, Status, received_line
 from corsproxy.proxy.request import Fields, Line, RequestHead, header_line
 
@@ -55,6 +56,7 @@ _REPEATED_BY_SERVERS: Final = frozenset(
         b"x-xss-protection",
     }
 )  # fmt: skip
+_HEAD_END: Final = b"\r\n\r\n"
 _LONGEST_KEPT: Final = 256  # bytes of a line
 LONGEST_BLOCK: Final = 2048  # bytes of all lines of a head
 _MOST_BLOCKS: Final = 1024  # as many as lines: each of so many origins may have one
@@ -91,7 +93,7 @@ class PlainRequest:
 
     __slots__ = ("block", "data", "head", "length", "rest")
 
-    def __init__(self, head: RequestHead, block: Block, rest: bytes, data: bytes) -> None:
+    def __init__(self, head: RequestHead, block: Block, rest: Piece, data: bytes) -> None:
         self.head = head
         self.block = block
         self.length = block.length
@@ -110,13 +112,14 @@ def read_plain_request(
     if last is not None and last.data == data:
         last.head.repeats = True  # not before: most connections wait idle after requests that do not come again
         return last
+    rest: Piece = b""
+    if not data.endswith(_HEAD_END):  # else nothing is behind the head; or what is, looks like no header line
+        end = data.find(_HEAD_END) + len(_HEAD_END)
+        data, rest = data[:end], behind(data, end)
     start, found, written = data.partition(b" HTTP/1.1\r\n")
-    if written.endswith(b"\r\n\r\n"):  # nothing is behind the head; or what is, looks like no header line
-        text, rest = written[:-4], b""
-    else:
-        text, found, rest = written.partition(b"\r\n\r\n")
-    if not found or len(data) - len(rest) > limit:
+    if not found or len(data) > limit:
         return None
+    text = written[: -len(_HEAD_END)]
     known_lines = last is not None and last.block.text == text
     block = last.block if last is not None and known_lines else _blocks.get(text) or _read_block(text)
     if block is None or block.count > most_lines or len(rest) > block.length:

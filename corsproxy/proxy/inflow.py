@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from corsproxy.errors import MalformedRequest
 from corsproxy.proxy.alarm import Alarm
+from corsproxy.proxy.pieces import Piece
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,7 +38,7 @@ class Inflow:
     def __init__(self, length: int, client: Reading) -> None:
         self._left = length  # bytes that the client has not sent yet
         self._client = client
-        self._held: list[bytes] = []  # what came before there was a connection
+        self._held: list[Piece] = []  # what came before there was a connection
         self._connection: UpstreamConnection | None = None
         self._relay: Relay | None = None
         self._exchange: Exchange | None = None
@@ -47,10 +48,10 @@ class Inflow:
         """Whether the client has sent all of it."""
         return not self._left
 
-    def take(self, data: bytes) -> bytes:
-        """Take what the client sent; what is behind the body comes back."""
+    def take(self, data: Piece) -> int:
+        """Take what the client sent; how many bytes of it are behind the body."""
         if not self._left:
-            return data
+            return len(data)
         piece = data if len(data) <= self._left else data[: self._left]
         self._left -= len(piece)
         if self._connection is not None:
@@ -59,7 +60,7 @@ class Inflow:
             self._held.append(piece)
             if self._left:
                 self._client.pause_body()
-        return data[len(piece) :]
+        return len(data) - len(piece)
 
     def flow_into(
         self,
@@ -99,7 +100,7 @@ class Inflow:
             self._silence.set()
             self._client.resume_body()
 
-    def _pass(self, connection: UpstreamConnection, piece: bytes) -> None:
+    def _pass(self, connection: UpstreamConnection, piece: Piece) -> None:
         if self._exchange is not None:
             self._exchange.request_bytes += len(piece)
         if self._silence is not None:

@@ -15,6 +15,7 @@ from corsproxy.errors import ConnectionLost, MalformedResponse
 from corsproxy.http.fields import is_field_value
 from corsproxy.proxy.framing import CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing, response_framing
 from corsproxy.proxy.head_reader import read_plain_response
+from corsproxy.proxy.pieces import Piece, behind
 from corsproxy.proxy.received import Field, ResponseHead, Status, received_line
 
 MAX_HEAD: Final = 256 * 1024  # bytes; Chromium itself gives up between 255 and 300 KB
@@ -37,7 +38,7 @@ class Sink(Protocol):
     def head(self, head: ResponseHead, framing: Framing) -> None:
         """The final response begins."""
 
-    def body(self, piece: bytes) -> None:
+    def body(self, piece: Piece) -> None:
         """Some of the body, without transfer coding."""
 
     def end(self, trailers: Sequence[Field]) -> None:
@@ -114,7 +115,8 @@ class ResponseReader:
     def _feed_head(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
         while True:
-            raw, end, rest = buffer.partition(_HEAD_END)
+            place = buffer.find(_HEAD_END)
+            raw, end = (buffer[:place], _HEAD_END) if place >= 0 else (buffer, b"")
             parser = None
             head = read_plain_response(raw) if end and len(raw) <= _MAX_LINES else None
             if head is None:
@@ -123,10 +125,10 @@ class ResponseReader:
                     return
                 head = parser.head
             if head.status >= 200 or head.status == 101:  # RFC 9110 15.2
-                self._begin(head, parser, rest)
+                self._begin(head, parser, behind(buffer, place + len(_HEAD_END)))
                 return
             self._interim(head)
-            buffer = rest
+            buffer = buffer[place + len(_HEAD_END) :]
 
     def _parse_head(self, buffer: bytes, raw: bytes, end: bytes) -> _MessageParser | None:
         """A head that is not plain; None where it is unfinished, and waits for more, within bounds."""
@@ -145,10 +147,10 @@ class ResponseReader:
             raise MalformedResponse(f"it sent more than {_MAX_INTERIM} interim responses")
         self._sink.interim(head)
 
-    def _begin(self, head: ResponseHead, parser: _MessageParser | None, rest: bytes) -> None:
+    def _begin(self, head: ResponseHead, parser: _MessageParser | None, rest: Piece) -> None:
         self.begun = True
         if head.status == 101:  # RFC 9110 15.2.2
-            self._switch(head, rest)
+            self._switch(head, bytes(rest))
             return
         framing = _framing(head, self._method)
         self.reusable = head.persists and framing is not UNTIL_CLOSE
@@ -165,7 +167,7 @@ class ResponseReader:
         else:
             self._state = _REST
         if rest:
-            self.feed(rest)
+            self.feed(bytes(rest))
 
     def _switch(self, head: ResponseHead, rest: bytes) -> None:
         protocols = [value.strip().lower() for value in head.all(b"upgrade")]
@@ -174,7 +176,7 @@ class ResponseReader:
         self._state, self.done = _NOTHING, True
         self._sink.switched(head, rest)
 
-    def _feed_length(self, data: bytes) -> None:
+    def _feed_length(self, data: Piece) -> None:
         self._remaining -= len(data)
         if self._remaining > 0:
             self._sink.body(data)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from corsproxy.errors import ResponseTooLarge
 from corsproxy.http.fields import HOP_BY_HOP
 from corsproxy.proxy.framing import CHUNKED, LENGTH, UNTIL_CLOSE, Framing
+from corsproxy.proxy.pieces import Piece
 from corsproxy.proxy.plan import Forward
 from corsproxy.proxy.received import Field, ResponseHead
 from corsproxy.proxy.response import Delivery, Told, delivery, interim_head, response_head, switching_head
@@ -73,7 +74,7 @@ class Relay:
         self._date = date
         self._ended = ended
         self._over = False
-        self._parts: list[bytes] = []
+        self._parts: list[Piece] = []
         self._chunked = False
         self._endless = False  # an event stream
         self._most = forward.rule.max_response_body
@@ -161,7 +162,7 @@ class Relay:
         self._exchange.answered = head.fields
         self.delivered = delivered
 
-    def body(self, piece: bytes) -> None:
+    def body(self, piece: Piece) -> None:
         """Pass a piece on, in the client's framing."""
         self._exchange.response_bytes += len(piece)
         if self._most is not None and self._exchange.response_bytes > self._most:
@@ -201,7 +202,7 @@ class Relay:
         if len(parts) == 1:
             self._client.write(parts[0])
         elif len(parts) == 2 and len(parts[1]) < _WORTH_A_COPY:
-            self._client.write(parts[0] + parts[1])
+            self._client.write(b"".join(parts))
         else:
             self._client.writelines(parts)
 

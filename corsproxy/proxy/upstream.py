@@ -13,6 +13,7 @@ from typing import Final, Protocol, cast
 
 from corsproxy.config.table import Endpoint, Timeouts
 from corsproxy.errors import ConnectionLost, StaleConnection, UpstreamTimeout
+from corsproxy.proxy.pieces import Piece
 from corsproxy.proxy.reader import ResponseReader, Sink
 from corsproxy.proxy.tunnel import Tunnel
 
@@ -101,7 +102,7 @@ class UpstreamConnection:
         else:
             self._head = head
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: Piece) -> None:
         """Send some of the request's body, the first with the head; who sends heeds ``follow`` or ``writable``."""
         if self.transport.is_closing():  # the end of the connection is told by another way
             return

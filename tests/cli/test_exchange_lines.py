@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 
 import pytest
 
@@ -386,3 +387,16 @@ def test_of_a_flip_that_takes_nothing_away_there_is_nothing_to_mend():
 def test_flips_of_made_up_origins_are_counted_as_one():
     lines = printed(*(exchange(shadow=FLIP, origin=b"https://%d.test" % number) for number in range(101)), sample=None)
     assert lines[-1].startswith("    shadow:  too many verdicts differ to name each; counted from here on, /api (tried")
+
+
+def test_the_time_of_day_goes_on_with_the_clock_of_exchanges(monkeypatch):
+    """The system is asked once in a second, and by the next exchange after that the time is right again."""
+    asked = iter([1_700_000_000.25, 1_700_000_001.5])
+    monkeypatch.setattr(exchange_lines, "_now", lambda: next(asked))
+    stream = io.StringIO()
+    printer = ExchangePrinter(stream)
+    for started in (50.0, 50.7, 50.75):
+        printer(exchange(started=started, duration=0.0))
+    times = [line[:8] for line in stream.getvalue().splitlines()]
+    assert times[0] == times[1] != times[2]
+    assert times[2] == time.strftime("%H:%M:%S", time.localtime(1_700_000_001))

@@ -320,3 +320,31 @@ def test_preflights_that_are_remembered_are_bounded_too():
     for origin in [*origins, *origins[:3], *origins[-3:]]:
         lines = policy.judge_preflight(origin, [b"PUT"], [], private_network=False).lines
         assert lines.startswith(b"Access-Control-Allow-Origin: %b\r\n" % origin)
+
+
+def test_what_is_denied_is_remembered_apart_and_puts_out_nothing_that_is_allowed():
+    policy = compile_policy(PolicySpec(name="web", allow_origins=("https://app.example.com",)))
+    ask = {
+        Outcome.DENIED_ORIGIN: lambda origin: policy.judge_actual([origin]),
+        Outcome.PREFLIGHT_DENIED_ORIGIN: lambda origin: policy.judge_preflight(
+            origin, [b"GET"], [], private_network=False
+        ),
+    }
+    for outcome, judged in ask.items():
+        allowed = judged(b"https://app.example.com")
+        for number in range(_MOST_REMEMBERED + 2):
+            origin = b"https://a%d.example.net" % number
+            for decision in (judged(origin), judged(origin)):
+                assert (decision.outcome, decision.subject) == (outcome, origin)
+                assert b"Access-Control" not in decision.lines
+        assert judged(b"https://app.example.com") is allowed
+    assert 0 < len(policy._denied_to) <= _MOST_REMEMBERED
+    assert 0 < len(policy._denied_preflights) <= _MOST_REMEMBERED
+
+
+def test_long_texts_of_clients_are_not_remembered():
+    policy = compile_policy(PolicySpec(name="web", allow_origins=("https://app.example.com",)))
+    assert policy.judge_actual([b"x" * 513]).denied
+    assert policy.judge_preflight(b"https://app.example.com", [b"x" * 513], [], private_network=False).denied
+    assert not policy._denied_to
+    assert not policy._denied_preflights

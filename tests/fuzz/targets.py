@@ -28,6 +28,7 @@ from corsproxy.proxy.answer import answer_bytes
 from corsproxy.proxy.framing import Framing
 from corsproxy.proxy.head_reader import read_plain_request, read_plain_response
 from corsproxy.proxy.parsing import read_head
+from corsproxy.proxy.pieces import Piece
 from corsproxy.proxy.plan import Answer, Forward, plan
 from corsproxy.proxy.reader import ResponseReader, _MessageParser
 from corsproxy.proxy.received import Field, ResponseHead
@@ -185,7 +186,7 @@ class _Wire:
         assert lower.count(b"\r\ncontent-length:") + lower.count(b"\r\ntransfer-encoding:") <= 1
         assert lower.count(b"\r\nvary:") == 1
 
-    def body(self, piece: bytes) -> None:
+    def body(self, piece: Piece) -> None:
         assert self.heads == 1
         assert not self.ends
         self.content += piece

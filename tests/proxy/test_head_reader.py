@@ -280,6 +280,24 @@ def test_lines_that_do_not_come_again_together_put_out_none_that_do():
     assert GET.partition(b"\r\n")[2][:-4] in head_reader._blocks
 
 
+@pytest.mark.parametrize("length", [5, 20_000])
+def test_a_body_that_came_with_its_head_is_behind_it(length):
+    """Whatever it looks like, its end included."""
+    head = POST.replace(b": 5", b": %d" % length)
+    body = b"x" * (length - 4) + b"\r\n\r\n"
+    read = read_plain_request(head + body, LIMIT, MOST_LINES)
+    assert read is None or (read.length, bytes(read.rest)) == (length, body)
+    body = b"\r\n\r\n" + b"x" * (length - 4)
+    read = read_plain_request(head + body, LIMIT, MOST_LINES)
+    assert (read.length, bytes(read.rest)) == (length, body)
+    assert read_plain_request(head + body + b"x", LIMIT, MOST_LINES) is None
+
+
+def test_a_head_that_is_not_whole_is_left_to_the_parser():
+    data = b"POST /x HTTP/1.1\r\nHost: a.example\r\nX: " + b"x" * 20_000
+    assert read_plain_request(data, LIMIT, MOST_LINES) is None
+
+
 def test_more_lines_than_are_allowed_go_to_the_parser():
     data = GET[:-2] + b"".join(b"X-%d: a\r\n" % number for number in range(5)) + b"\r\n"
     lines = data.count(b"\r\n") - 2  # without the request line, and the empty one

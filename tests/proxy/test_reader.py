@@ -120,6 +120,37 @@ def test_interim_responses_come_before_the_answer():
         assert recorder.status == 200
 
 
+LARGE = bytes(range(256)) * 200
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: %d\r\n\r\n%b" % (len(LARGE), LARGE),
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(LARGE), LARGE),
+        b"\r\n" + LARGE,
+    ],
+    ids=["length", "chunked", "until close"],
+)
+@pytest.mark.parametrize("interim", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_large_body_that_comes_with_its_head_is_told_whole(framing, interim):
+    recorder, _ = read(interim + OK + framing, eof=b"Content-Length" not in framing)
+    assert recorder.content == LARGE
+    assert recorder.ended == 1
+
+
+def test_what_is_behind_a_large_body_is_told_to_nobody():
+    recorder, reader = read(OK + b"Content-Length: %d\r\n\r\n%b" % (len(LARGE) - 1, LARGE))
+    assert recorder.content == LARGE[:-1]
+    assert not reader.reusable
+
+
+def test_an_upgrade_hands_over_bytes_however_many_they_are():
+    data = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    recorder, _ = read(data + LARGE, upgrade=b"websocket")
+    assert (type(recorder.rest), recorder.rest) == (bytes, LARGE)
+
+
 def test_an_upgrade_that_was_asked_for_hands_over_the_rest():
     data = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n\x81\x02hi"
     recorder, reader = read(data, upgrade=b"websocket")
