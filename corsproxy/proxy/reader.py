@@ -15,7 +15,7 @@ from corsproxy.errors import ConnectionLost, MalformedResponse
 from corsproxy.http.fields import is_field_value
 from corsproxy.proxy.framing import CHUNKED, LENGTH, NO_BODY, UNTIL_CLOSE, Framing, response_framing
 from corsproxy.proxy.head_reader import read_plain_response
-from corsproxy.proxy.pieces import Piece, behind
+from corsproxy.proxy.pieces import WORTH_A_VIEW, Piece, behind
 from corsproxy.proxy.received import Field, ResponseHead, Status, received_line
 
 MAX_HEAD: Final = 256 * 1024  # bytes; Chromium itself gives up between 255 and 300 KB
@@ -115,8 +115,7 @@ class ResponseReader:
     def _feed_head(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
         while True:
-            place = buffer.find(_HEAD_END)
-            raw, end = (buffer[:place], _HEAD_END) if place >= 0 else (buffer, b"")
+            raw, end, rest = buffer.partition(_HEAD_END) if len(buffer) <= WORTH_A_VIEW else _parted(buffer)
             parser = None
             head = read_plain_response(raw) if end and len(raw) <= _MAX_LINES else None
             if head is None:
@@ -125,10 +124,10 @@ class ResponseReader:
                     return
                 head = parser.head
             if head.status >= 200 or head.status == 101:  # RFC 9110 15.2
-                self._begin(head, parser, behind(buffer, place + len(_HEAD_END)))
+                self._begin(head, parser, rest)
                 return
             self._interim(head)
-            buffer = buffer[place + len(_HEAD_END) :]
+            buffer = bytes(rest)
 
     def _parse_head(self, buffer: bytes, raw: bytes, end: bytes) -> _MessageParser | None:
         """A head that is not plain; None where it is unfinished, and waits for more, within bounds."""
@@ -204,6 +203,12 @@ class ResponseReader:
         self._state, self.done = _NOTHING, True
         self._parser = None
         self._sink.end(trailers)
+
+
+def _parted(buffer: bytes) -> tuple[bytes, bytes, Piece]:
+    """What ``partition`` gives, without a copy of a body."""
+    end = buffer.find(_HEAD_END)
+    return (buffer[:end], _HEAD_END, behind(buffer, end + len(_HEAD_END))) if end >= 0 else (buffer, b"", b"")
 
 
 def _framing(head: ResponseHead, method: bytes) -> Framing:
