@@ -27,7 +27,7 @@ _LONGEST_REMARK = 200  # characters; longer ones that begin alike are taken for 
 
 _now: Final[Callable[[], float]] = time.time
 
-_MOST_STATUSES: Final = 1000
+_MOST_STATUSES: Final = 1000  # a status has three digits
 _MILLISECONDS: Final = [f"{number} ms" for number in range(100)]
 
 _SHORT: Final = 256  # bytes of a text that is kept as it is shown

@@ -282,11 +282,10 @@ def test_lines_that_do_not_come_again_together_put_out_none_that_do():
 
 @pytest.mark.parametrize("length", [5, 20_000])
 def test_a_body_that_came_with_its_head_is_behind_it(length):
-    """Whatever it looks like, its end included."""
+    """Only what ends as a head does is left to the parser."""
     head = POST.replace(b": 5", b": %d" % length)
     body = b"x" * (length - 4) + b"\r\n\r\n"
-    read = read_plain_request(head + body, LIMIT, MOST_LINES)
-    assert read is None or (read.length, bytes(read.rest)) == (length, body)
+    assert read_plain_request(head + body, LIMIT, MOST_LINES) is None
     body = b"\r\n\r\n" + b"x" * (length - 4)
     read = read_plain_request(head + body, LIMIT, MOST_LINES)
     assert (read.length, bytes(read.rest)) == (length, body)
